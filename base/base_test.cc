@@ -1,0 +1,75 @@
+// The production ports against the real world: loopback sockets, temporary files.
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/asio_runtime.h"
+
+namespace systole {
+namespace {
+
+TEST(AsioRuntime, DeliversADatagramOverLoopback) {
+  AsioRuntime runtime;
+  std::string got;
+  auto b = runtime.network().bind({"127.0.0.1", 0}, {});
+  ASSERT_TRUE(b) << b.error().message;
+  auto a = runtime.network().bind({"127.0.0.1", 45405}, {[&](const Endpoint&, ByteView d) {
+                                    got = as_text(d);
+                                    runtime.stop();
+                                  },
+                                  {}});
+  ASSERT_TRUE(a) << a.error().message;
+  runtime.timers().after(Seconds(5), [&] { runtime.stop(); });
+  (*b)->send({"127.0.0.1", 45405}, as_bytes("hello"));
+  runtime.run();
+  EXPECT_EQ(got, "hello");
+}
+
+TEST(AsioRuntime, SaysWhichPeerRefused) {
+  AsioRuntime runtime;
+  Endpoint refused;
+  auto a = runtime.network().bind({"127.0.0.1", 0}, {{}, [&](const Endpoint& peer) {
+                                    refused = peer;
+                                    runtime.stop();
+                                  }});
+  ASSERT_TRUE(a) << a.error().message;
+  runtime.timers().after(Seconds(5), [&] { runtime.stop(); });
+  (*a)->send({"127.0.0.1", 9}, as_bytes("anybody?"));
+  runtime.run();
+  EXPECT_EQ(refused, (Endpoint{"127.0.0.1", 9}));
+}
+
+TEST(AsioRuntime, ACancelledTimerStaysSilent) {
+  AsioRuntime runtime;
+  bool fired = false;
+  const auto id = runtime.timers().after(Milliseconds(1), [&] { fired = true; });
+  runtime.timers().cancel(id);
+  runtime.timers().after(Milliseconds(20), [&] { runtime.stop(); });
+  runtime.run();
+  EXPECT_FALSE(fired);
+}
+
+TEST(AsioRuntime, BindingAForeignAddressSaysWhich) {
+  AsioRuntime runtime;
+  const auto socket = runtime.network().bind({"192.0.2.1", 5405}, {});
+  ASSERT_FALSE(socket);
+  EXPECT_NE(socket.error().message.find("192.0.2.1"), std::string::npos);
+}
+
+TEST(PosixFiles, WritesReadsListsAndRemoves) {
+  const auto files = posix_files();
+  const std::string dir = std::filesystem::temp_directory_path() / ("systole-base-" + std::to_string(getpid()));
+  ASSERT_TRUE(files->make_directory(dir, 0700));
+  ASSERT_TRUE(files->write_atomic(dir + "/key", as_bytes("secret"), 0400));
+  EXPECT_EQ(as_text(files->read(dir + "/key").value()), "secret");
+  EXPECT_EQ(files->status(dir + "/key")->mode, 0400U);
+  EXPECT_EQ(files->list(dir).value(), std::vector<std::string>{"key"});
+  EXPECT_TRUE(files->remove(dir + "/key"));
+  const auto gone = files->read(dir + "/key");
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, Errc::kNotFound);
+  std::filesystem::remove_all(dir);
+}
+
+}  // namespace
+}  // namespace systole

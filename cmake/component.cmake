@@ -1,0 +1,66 @@
+# component(), program(), benchmark() and fuzzer(): the four kinds of target that a folder declares.
+
+# Our own code links this; generated and foreign code does not.
+add_library(options INTERFACE)
+target_compile_options(options INTERFACE -fPIE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+                       $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+target_include_directories(options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+# One definition for the whole build: spdlog and fmt as compiled libraries, Asio without deprecated names.
+target_compile_definitions(options INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION)
+
+file(WRITE ${CMAKE_BINARY_DIR}/empty.cc "")
+add_library(pch OBJECT ${CMAKE_BINARY_DIR}/empty.cc)
+target_link_libraries(pch PRIVATE options fmt::fmt tl::expected)
+target_precompile_headers(pch PRIVATE <algorithm> <chrono> <cstdint> <functional> <map> <memory> <optional>
+                          <set> <span> <string> <string_view> <unordered_map> <utility> <variant> <vector>
+                          <fmt/format.h> <tl/expected.hpp>)
+add_library(pch_test OBJECT ${CMAKE_BINARY_DIR}/empty.cc)
+target_link_libraries(pch_test PRIVATE options fmt::fmt tl::expected GTest::gtest)
+target_precompile_headers(pch_test PRIVATE <algorithm> <chrono> <functional> <map> <memory> <optional> <string>
+                          <variant> <vector> <fmt/format.h> <tl/expected.hpp> <gtest/gtest.h>)
+
+# component(name SOURCES x.cc... [TESTS x_test.cc...] [USES lower...] [LINKS imported-library...])
+# A static library and, from TESTS, one program NAME_test that ctest runs.
+function(component name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;TESTS;USES;LINKS")
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC ${arg_USES} fmt::fmt tl::expected ${arg_LINKS} PRIVATE options)
+  target_precompile_headers(${name} REUSE_FROM pch)
+  if(arg_TESTS AND NOT SYSTOLE_FUZZ)
+    add_executable(${name}_test ${arg_TESTS})
+    target_link_libraries(${name}_test PRIVATE ${name} options GTest::gmock GTest::gtest_main)
+    target_precompile_headers(${name}_test REUSE_FROM pch_test)
+    target_compile_definitions(${name}_test PRIVATE SYSTOLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                               SYSTOLE_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+    add_test(NAME ${name}_test COMMAND ${name}_test --gtest_brief=1)
+    set_tests_properties(${name}_test PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()
+
+# program(name SOURCES main.cc... [USES component...] [LINKS imported-library...]): lands in build/PRESET/bin.
+function(program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;USES;LINKS")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_USES} ${arg_LINKS} options fmt::fmt tl::expected)
+  target_precompile_headers(${name} REUSE_FROM pch)
+endfunction()
+
+# benchmark(name SOURCES x_bench.cc... USES component...): Google Benchmark; run by ./dev bench, never by ctest.
+function(microbench name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;USES;LINKS")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_USES} ${arg_LINKS} options benchmark::benchmark_main)
+endfunction()
+
+# fuzzer(name SOURCES x_fuzz.cc USES component...): a libFuzzer target of the fuzz preset; run by ./dev fuzz NAME.
+add_custom_target(fuzzers)
+function(fuzzer name)
+  if(NOT SYSTOLE_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;USES;LINKS")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_USES} ${arg_LINKS} options)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzzers ${name})
+endfunction()

@@ -1,0 +1,69 @@
+// ClusterConfig: what corosync.conf says, checked. Options carry corosync.conf(5)'s and votequorum(5)'s names
+// and defaults, except where docs/design.md says that ours differ.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace systole::membership {
+
+struct ConfiguredNode {
+  NodeId id{};
+  std::string name;                    // `name`, or else ring0_addr. What uname -n says on that node.
+  std::vector<std::string> addresses;  // ringX_addr, by link number; numeric after resolution.
+  unsigned votes = 1;                  // quorum_votes
+};
+
+struct TotemOptions {
+  std::string cluster_name;
+  Milliseconds token{1000};
+  Milliseconds token_coefficient{0};
+  unsigned token_retransmits_before_loss_const = 4;
+  std::optional<Milliseconds> token_retransmit;  // Default: token / (retransmits + 0.2).
+  Milliseconds hold{180};
+  Milliseconds join{50};
+  std::optional<Milliseconds> consensus;  // Default: 1.2 * token. An upper bound only.
+  Milliseconds merge{200};
+  unsigned fail_recv_const = 2500;
+  unsigned seqno_unchanged_const = 30;
+  unsigned window_size = 50;
+  unsigned max_messages = 17;
+  unsigned netmtu = 1500;
+  std::uint16_t port = 5405;  // interface.mcastport of link 0; link n uses its own or port + n.
+};
+
+struct QuorumOptions {
+  bool enabled = true;  // provider: corosync_votequorum. Off: always quorate.
+  std::optional<unsigned> expected_votes;
+  bool two_node = false;
+  std::optional<bool> wait_for_all;  // Default: two_node.
+};
+
+struct ClusterConfig {
+  TotemOptions totem;
+  QuorumOptions quorum;
+  std::vector<ConfiguredNode> nodes;  // Ascending by id.
+  std::string log_file;               // logging.logfile when to_logfile is yes.
+  bool debug = false;
+  std::vector<std::string> warnings;  // Each with its line: options that are not known or not used.
+
+  const ConfiguredNode* find(NodeId id) const;
+  const ConfiguredNode* find(std::string_view name) const;
+};
+
+// Errors (kInvalidConfig) name the line, what is wrong with it, and the remedy. Never throws, never loops, on
+// any input.
+Result<ClusterConfig> parse_corosync_conf(std::string_view text);
+
+// Which of the nodes this host is: by `hostname` as a node's name, or else by an address of this host.
+// Error: kInvalidConfig, listing what was compared.
+Result<NodeId> find_self(const ClusterConfig& config, std::string_view hostname,
+                         const std::vector<std::string>& host_addresses);
+
+}  // namespace systole::membership
