@@ -186,7 +186,8 @@ class AsioNetwork : public Network {
     socket.open(endpoint.protocol(), error);
     if (!error) socket.bind(endpoint, error);
     if (error) {
-      return fail(Errc::kIo, "cannot listen on UDP {} port {}: {}", local.address, local.port, error.message());
+      return fail(Errc::kIo, "cannot listen on UDP {} port {}: {}", local.address, local.port,
+                  error.message());
     }
     socket.non_blocking(true, error);
     const int on = 1;

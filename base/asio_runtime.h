@@ -17,8 +17,8 @@ class AsioRuntime {
   Clock& clock();
   Timers& timers();
   Network& network();
-  void run();   // Until stop().
-  void stop();  // From any thread.
+  void run();          // Until stop().
+  void stop();         // From any thread.
   void* io_context();  // boost::asio::io_context*, for the adapters that need the loop itself (ipc, web).
 
   struct State;

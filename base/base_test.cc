@@ -14,10 +14,10 @@ TEST(AsioRuntime, DeliversADatagramOverLoopback) {
   auto b = runtime.network().bind({"127.0.0.1", 0}, {});
   ASSERT_TRUE(b) << b.error().message;
   auto a = runtime.network().bind({"127.0.0.1", 45405}, {[&](const Endpoint&, ByteView d) {
-                                    got = as_text(d);
-                                    runtime.stop();
-                                  },
-                                  {}});
+                                                           got = as_text(d);
+                                                           runtime.stop();
+                                                         },
+                                                         {}});
   ASSERT_TRUE(a) << a.error().message;
   runtime.timers().after(Seconds(5), [&] { runtime.stop(); });
   (*b)->send({"127.0.0.1", 45405}, as_bytes("hello"));
@@ -29,9 +29,9 @@ TEST(AsioRuntime, SaysWhichPeerRefused) {
   AsioRuntime runtime;
   Endpoint refused;
   auto a = runtime.network().bind({"127.0.0.1", 0}, {{}, [&](const Endpoint& peer) {
-                                    refused = peer;
-                                    runtime.stop();
-                                  }});
+                                                       refused = peer;
+                                                       runtime.stop();
+                                                     }});
   ASSERT_TRUE(a) << a.error().message;
   runtime.timers().after(Seconds(5), [&] { runtime.stop(); });
   (*a)->send({"127.0.0.1", 9}, as_bytes("anybody?"));
@@ -58,7 +58,8 @@ TEST(AsioRuntime, BindingAForeignAddressSaysWhich) {
 
 TEST(PosixFiles, WritesReadsListsAndRemoves) {
   const auto files = posix_files();
-  const std::string dir = std::filesystem::temp_directory_path() / ("systole-base-" + std::to_string(getpid()));
+  const std::string dir =
+      std::filesystem::temp_directory_path() / ("systole-base-" + std::to_string(getpid()));
   ASSERT_TRUE(files->make_directory(dir, 0700));
   ASSERT_TRUE(files->write_atomic(dir + "/key", as_bytes("secret"), 0400));
   EXPECT_EQ(as_text(files->read(dir + "/key").value()), "secret");

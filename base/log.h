@@ -35,12 +35,30 @@ class Logger {
   void log(Level level, fmt::format_string<Args...> format, Args&&... args) const {
     if (enabled(level)) (*sink_)(level, subsystem_, fmt::format(format, std::forward<Args>(args)...));
   }
-  template <typename... A> void debug(fmt::format_string<A...> f, A&&... a) const { log(Level::kDebug, f, std::forward<A>(a)...); }
-  template <typename... A> void info(fmt::format_string<A...> f, A&&... a) const { log(Level::kInfo, f, std::forward<A>(a)...); }
-  template <typename... A> void notice(fmt::format_string<A...> f, A&&... a) const { log(Level::kNotice, f, std::forward<A>(a)...); }
-  template <typename... A> void warning(fmt::format_string<A...> f, A&&... a) const { log(Level::kWarning, f, std::forward<A>(a)...); }
-  template <typename... A> void error(fmt::format_string<A...> f, A&&... a) const { log(Level::kError, f, std::forward<A>(a)...); }
-  template <typename... A> void critical(fmt::format_string<A...> f, A&&... a) const { log(Level::kCritical, f, std::forward<A>(a)...); }
+  template <typename... A>
+  void debug(fmt::format_string<A...> f, A&&... a) const {
+    log(Level::kDebug, f, std::forward<A>(a)...);
+  }
+  template <typename... A>
+  void info(fmt::format_string<A...> f, A&&... a) const {
+    log(Level::kInfo, f, std::forward<A>(a)...);
+  }
+  template <typename... A>
+  void notice(fmt::format_string<A...> f, A&&... a) const {
+    log(Level::kNotice, f, std::forward<A>(a)...);
+  }
+  template <typename... A>
+  void warning(fmt::format_string<A...> f, A&&... a) const {
+    log(Level::kWarning, f, std::forward<A>(a)...);
+  }
+  template <typename... A>
+  void error(fmt::format_string<A...> f, A&&... a) const {
+    log(Level::kError, f, std::forward<A>(a)...);
+  }
+  template <typename... A>
+  void critical(fmt::format_string<A...> f, A&&... a) const {
+    log(Level::kCritical, f, std::forward<A>(a)...);
+  }
 
  private:
   std::shared_ptr<Sink> sink_;

@@ -85,15 +85,16 @@ class Files {
   virtual Result<void> write_atomic(const std::string& path, ByteView content, unsigned mode) = 0;
   virtual Result<Status> status(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // Names, sorted.
-  virtual Result<void> remove(const std::string& path) = 0;                        // Absent: fine.
-  virtual Result<void> make_directory(const std::string& path, unsigned mode) = 0;  // With parents; there: fine.
+  virtual Result<void> remove(const std::string& path) = 0;                         // Absent: fine.
+  virtual Result<void> make_directory(const std::string& path,
+                                      unsigned mode) = 0;  // With parents; there: fine.
 };
 
 struct ProcessSpec {
   std::vector<std::string> argv;  // argv[0] is an absolute path: never a shell, never $PATH.
   std::vector<std::pair<std::string, std::string>> environment;  // The whole environment, nothing inherited.
-  std::string input;                       // Written to standard input, then closed.
-  std::size_t output_limit = 64 * 1024;    // Per stream; what goes beyond is read and dropped, and said so.
+  std::string input;                                             // Written to standard input, then closed.
+  std::size_t output_limit = 64 * 1024;  // Per stream; what goes beyond is read and dropped, and said so.
   std::string working_directory = "/";
 };
 

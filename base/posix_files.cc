@@ -15,7 +15,9 @@ namespace {
 
 tl::unexpected<Error> failed(const char* verb, const std::string& path) {
   const int error = errno;
-  const Errc code = error == ENOENT ? Errc::kNotFound : error == EACCES || error == EPERM ? Errc::kDenied : Errc::kIo;
+  const Errc code = error == ENOENT                     ? Errc::kNotFound
+                    : error == EACCES || error == EPERM ? Errc::kDenied
+                                                        : Errc::kIo;
   return fail(code, "cannot {} {}: {}", verb, path, std::strerror(error));
 }
 
@@ -57,7 +59,8 @@ class PosixFiles : public Files {
     }
     if (::rename(beside.c_str(), path.c_str()) != 0) return failed("replace", path);
     const std::string directory = std::filesystem::path(path).parent_path();
-    const Descriptor fd(::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const Descriptor fd(
+        ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd.get() < 0 || ::fsync(fd.get()) != 0) return failed("sync the folder of", path);
     return {};
   }
@@ -71,7 +74,8 @@ class PosixFiles : public Files {
   Result<std::vector<std::string>> list(const std::string& directory) override {
     std::error_code error;
     std::vector<std::string> names;
-    for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+         it.increment(error)) {
       names.push_back(it->path().filename());
     }
     if (error) {

@@ -16,9 +16,9 @@ enum class Errc {
   kParse,            // Bytes or text that are not what they should be.
   kNotFound,
   kExists,
-  kConflict,    // Compare-and-swap lost: somebody else changed it first.
-  kOld,         // An update older than what is there.
-  kDenied,      // No right to.
+  kConflict,  // Compare-and-swap lost: somebody else changed it first.
+  kOld,       // An update older than what is there.
+  kDenied,    // No right to.
   kNoQuorum,
   kTimeout,
   kUnavailable,  // Not connected, no DC, queue full: may succeed later.

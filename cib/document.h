@@ -33,7 +33,8 @@ class Document {
   Document clone() const;
 
   pugi::xml_node root() const;  // <cib>
-  pugi::xml_node section(std::string_view name) const;  // "configuration", "resources", "status", "cib"…; or null.
+  pugi::xml_node section(
+      std::string_view name) const;  // "configuration", "resources", "status", "cib"…; or null.
   Version version() const;
   void set_version(const Version& v);
 

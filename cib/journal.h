@@ -19,7 +19,7 @@ struct JournalEntry {
   std::string digest;  // Document::digest() after this version.
   std::string author;  // user@node via client
   WallTime when{};
-  std::string patch;   // From the previous version; empty for a whole document.
+  std::string patch;     // From the previous version; empty for a whole document.
   std::string document;  // Serialised; may be empty when `patch` suffices.
   std::string note;      // "loser of a split", "restored"…
 };

@@ -16,10 +16,10 @@ struct Op {
     kReplace,  // -R: whole CIB (older version: kOld, unless force) or one section or object.
     kDelete,   // -D: the first element matching xpath, or the element with the given attributes. None: fine.
     kDeleteAll,  // --delete-all with xpath.
-    kPatch,    // -P: a `diff` of format 2. With source versions it must fit, unless force (kOld).
-    kUpgrade,  // To our newest schema. Already there: fine.
-    kErase,    // -E: configuration and status emptied.
-    kBump,     // -B: epoch + 1.
+    kPatch,      // -P: a `diff` of format 2. With source versions it must fit, unless force (kOld).
+    kUpgrade,    // To our newest schema. Already there: fine.
+    kErase,      // -E: configuration and status emptied.
+    kBump,       // -B: epoch + 1.
   };
   Kind kind = Kind::kQuery;
   std::string section;  // -o; empty: the whole CIB, or the place that the element's name implies.
@@ -29,10 +29,10 @@ struct Op {
   bool force = false;
   bool no_children = false;  // Query: attributes only.
   bool node_path = false;    // Query by xpath: the paths of what matches, one a line.
-  std::string user;    // Who, for ACL and the journal: "root", "hacluster"…
-  std::string client;  // With which program: "cibadmin", "crm"…
-  std::string origin;  // Node name; cib/@update-origin.
-  WallTime when{};     // cib/@cib-last-written. Set by the submitting node, so that replicas agree.
+  std::string user;          // Who, for ACL and the journal: "root", "hacluster"…
+  std::string client;        // With which program: "cibadmin", "crm"…
+  std::string origin;        // Node name; cib/@update-origin.
+  WallTime when{};           // cib/@cib-last-written. Set by the submitting node, so that replicas agree.
 };
 
 struct Applied {

@@ -1,5 +1,5 @@
-// Is this a valid CIB? Structure (elements, attributes, types, unique ids) and references (id-ref, constraints
-// to resources). Messages are for a person, with the line where known and the remedy.
+// Is this a valid CIB? Structure (elements, attributes, types, unique ids) and references (id-ref,
+// constraints to resources). Messages are for a person, with the line where known and the remedy.
 #pragma once
 
 #include <string>

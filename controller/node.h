@@ -23,8 +23,8 @@
 
 namespace systole::controller {
 
-// Runs schedule() somewhere: on a worker thread in production, after a drawn delay in sim. `done` comes on the
-// main loop. Only the newest request matters: an older one may be answered or dropped.
+// Runs schedule() somewhere: on a worker thread in production, after a drawn delay in sim. `done` comes on
+// the main loop. Only the newest request matters: an older one may be answered or dropped.
 class SchedulerPort {
  public:
   virtual ~SchedulerPort() = default;
@@ -66,9 +66,10 @@ class Node {
   NodeStatus status() const;
 
   // Transient (status) or permanent (nodes) attribute of a node; empty value deletes.
-  void set_attribute(const std::string& node, const std::string& name, const std::string& value, bool permanent,
-                     std::function<void(Result<void>)> done);
-  // Erases history and fail counts of a resource (empty: all) on a node (empty: all), so that it is probed anew.
+  void set_attribute(const std::string& node, const std::string& name, const std::string& value,
+                     bool permanent, std::function<void(Result<void>)> done);
+  // Erases history and fail counts of a resource (empty: all) on a node (empty: all), so that it is probed
+  // anew.
   void cleanup(const std::string& resource, const std::string& node, std::function<void(Result<void>)> done);
   // `done` once the cluster is stable: no transition runs and none is due.
   void when_idle(std::function<void()> done);

@@ -10,7 +10,7 @@
 
 namespace systole::ipc {
 
-class Request;   // ipc/systole.pb.h
+class Request;  // ipc/systole.pb.h
 class Response;
 
 class Client {
@@ -21,8 +21,8 @@ class Client {
   Client& operator=(Client&&) noexcept;
   ~Client();
 
-  // Sends and waits for the answer. An answer with an error becomes the Error. kTimeout; kUnavailable when the
-  // daemon goes away.
+  // Sends and waits for the answer. An answer with an error becomes the Error. kTimeout; kUnavailable when
+  // the daemon goes away.
   Result<Response> call(Request request);
   // Waits for the next event of a subscription, at most `wait`. kTimeout when none came.
   Result<Response> next_event(Duration wait);

@@ -29,17 +29,29 @@ struct AgentId {
 // OCF exit codes (OCF Resource Agent API 1.1, 3.4).
 namespace ocf {
 constexpr int kOk = 0, kGenericError = 1, kInvalidArgs = 2, kUnimplemented = 3, kInsufficientPrivileges = 4,
-              kNotInstalled = 5, kNotConfigured = 6, kNotRunning = 7, kRunningPromoted = 8, kFailedPromoted = 9,
-              kDegraded = 190, kDegradedPromoted = 191;
+              kNotInstalled = 5, kNotConfigured = 6, kNotRunning = 7, kRunningPromoted = 8,
+              kFailedPromoted = 9, kDegraded = 190, kDegradedPromoted = 191;
 }
 // Pacemaker's op-status values, as the CIB's lrm_rsc_op carries them.
-enum class OpStatus { kPending = -1, kDone = 0, kCancelled = 1, kTimedOut = 2, kNotSupported = 3, kError = 4,
-                      kErrorHard = 5, kErrorFatal = 6, kNotInstalled = 7, kNotConnected = 8, kInvalid = 9 };
+enum class OpStatus {
+  kPending = -1,
+  kDone = 0,
+  kCancelled = 1,
+  kTimedOut = 2,
+  kNotSupported = 3,
+  kError = 4,
+  kErrorHard = 5,
+  kErrorFatal = 6,
+  kNotInstalled = 7,
+  kNotConnected = 8,
+  kInvalid = 9
+};
 
 struct Operation {
   std::string resource;  // Instance name as the agent sees it in OCF_RESOURCE_INSTANCE.
   AgentId agent;
-  std::string task;  // "start", "stop", "monitor", "promote", "demote", "notify", "reload-agent", "migrate_to"…
+  std::string
+      task;  // "start", "stop", "monitor", "promote", "demote", "notify", "reload-agent", "migrate_to"…
   Milliseconds interval{0};
   Milliseconds timeout{20000};
   Milliseconds start_delay{0};
@@ -52,11 +64,12 @@ struct Operation {
 struct OpResult {
   std::string resource, task;
   Milliseconds interval{0};
-  int call_id = 0;  // Grows by one with each operation of this executor's life.
+  int call_id = 0;              // Grows by one with each operation of this executor's life.
   int rc = ocf::kGenericError;  // OCF code; LSB status codes are mapped (monitor 3 -> 7, …).
   OpStatus status = OpStatus::kError;
-  std::string exit_reason;  // What the agent said by ocf_exit_reason, or our own words ("timed out after 20s").
-  std::string output;       // Bounded; printable.
+  std::string
+      exit_reason;     // What the agent said by ocf_exit_reason, or our own words ("timed out after 20s").
+  std::string output;  // Bounded; printable.
   WallTime run_at{}, changed_at{};  // last-run, last-rc-change
   Duration exec_time{}, queue_time{};
   Duration starved{};  // See ProcessResult.
@@ -73,7 +86,8 @@ class Executor {
   // change. A second recurring operation with the same (resource, task, interval) replaces the first.
   // Returns the call id.
   int execute(Operation operation, Report report);
-  // Stops a recurring operation; `done(false)` when there was none. A run in progress is let finish unreported.
+  // Stops a recurring operation; `done(false)` when there was none. A run in progress is let finish
+  // unreported.
   void cancel(const std::string& resource, const std::string& task, Milliseconds interval,
               std::function<void(bool)> done);
   // Kills what runs and forgets everything of a resource (its stop is done, or it is deleted).

@@ -1,9 +1,10 @@
 // Membership: the port through which a node learns who is with it and talks to them in total order.
 //
-// Promises (extended virtual synchrony; Amir et al., "The Totem Single-Ring Ordering and Membership Protocol",
-// ACM TOCS 13(4), 1995): every member of a view delivers the same messages in the same order; a message is
-// delivered in the view it was sent in or, while that view ends, between `transitional` and the next `view`;
-// a sender delivers its own messages. View ids of one node strictly increase, across restarts too.
+// Promises (extended virtual synchrony; Amir et al., "The Totem Single-Ring Ordering and Membership
+// Protocol", ACM TOCS 13(4), 1995): every member of a view delivers the same messages in the same order; a
+// message is delivered in the view it was sent in or, while that view ends, between `transitional` and the
+// next `view`; a sender delivers its own messages. View ids of one node strictly increase, across restarts
+// too.
 //
 //   transitional(T) ... messages of the ending view ... view(V) ... messages of V ...
 //
@@ -31,12 +32,12 @@ struct View {
 // votequorum(5)'s judgement of one view.
 struct Quorum {
   bool quorate = false;
-  unsigned votes = 0;           // Of the view's members.
+  unsigned votes = 0;  // Of the view's members.
   unsigned expected_votes = 0;
-  unsigned threshold = 0;       // Votes needed.
+  unsigned threshold = 0;  // Votes needed.
   bool two_node = false;
-  bool wait_for_all = false;    // Configured (two_node implies it).
-  bool waiting_for_all = false; // Not quorate only because not all have been seen since start.
+  bool wait_for_all = false;     // Configured (two_node implies it).
+  bool waiting_for_all = false;  // Not quorate only because not all have been seen since start.
   bool operator==(const Quorum&) const = default;
 };
 

@@ -1,6 +1,6 @@
-// schedule(): the policy engine. A pure function of (document, time, options): same input, same plan, byte for
-// byte. Semantics are Pacemaker's ("Pacemaker Explained", newest release); XML ends here: inside are typed,
-// indexed structures.
+// schedule(): the policy engine. A pure function of (document, time, options): same input, same plan, byte
+// for byte. Semantics are Pacemaker's ("Pacemaker Explained", newest release); XML ends here: inside are
+// typed, indexed structures.
 #pragma once
 
 #include <map>
@@ -20,9 +20,10 @@ int add_scores(int a, int b);
 std::string score_text(int score);  // "INFINITY", "-INFINITY" or the number
 
 struct Options {
-  std::optional<WallTime> now;  // For rules and expiry. Default: the document's execution-date, or else epoch 0.
-  bool scores = false;          // Record every allocation and promotion score (Plan::scores).
-  bool reasons = false;         // Record why (Plan::reasons).
+  std::optional<WallTime>
+      now;               // For rules and expiry. Default: the document's execution-date, or else epoch 0.
+  bool scores = false;   // Record every allocation and promotion score (Plan::scores).
+  bool reasons = false;  // Record why (Plan::reasons).
 };
 
 // One action of a transition graph; the fields are those of Pacemaker's graph XML.
@@ -32,13 +33,13 @@ struct Action {
   Kind kind = Kind::kPseudo;
   std::string task;  // "start", "stop", "monitor", "promote", "stonith", "do_shutdown", "cancel"…
   std::string key;   // operation_key: "WebIP_start_0"
-  std::string resource, long_id;                   // primitive/@id, @long-id (clone instance)
-  std::string agent_class, provider, agent_type;   // Of the primitive.
-  std::string node, node_id;                       // on_node, on_node_uuid; empty for pseudo events.
-  std::string router_node;                         // Where it is executed, when not `node` (remote nodes).
+  std::string resource, long_id;                  // primitive/@id, @long-id (clone instance)
+  std::string agent_class, provider, agent_type;  // Of the primitive.
+  std::string node, node_id;                      // on_node, on_node_uuid; empty for pseudo events.
+  std::string router_node;                        // Where it is executed, when not `node` (remote nodes).
   std::vector<std::pair<std::string, std::string>> attributes;  // Parameters and CRM_meta_*, sorted by name.
-  int priority = 0;       // Synapse priority.
-  bool can_fail = false;  // CRM_meta_can_fail
+  int priority = 0;                                             // Synapse priority.
+  bool can_fail = false;                                        // CRM_meta_can_fail
 };
 struct Synapse {
   int id = 0;
@@ -64,8 +65,9 @@ struct Score {
 // One line of "Transition Summary".
 struct Decision {
   std::string resource;
-  std::string action;  // "Start", "Move", "Restart", "Recover", "Stop", "Promote", "Demote", "Migrate", "Fence"…
-  std::string text;    // As Pacemaker prints it: "Start      rsc1     ( node1 )"
+  std::string
+      action;  // "Start", "Move", "Restart", "Recover", "Stop", "Promote", "Demote", "Migrate", "Fence"…
+  std::string text;  // As Pacemaker prints it: "Start      rsc1     ( node1 )"
 };
 struct Problem {
   enum class Severity { kError, kWarning, kNotice } severity = Severity::kError;

@@ -1,6 +1,7 @@
 // Fencer: makes sure that a node is off, through devices configured as stonith resources and fencing-topology
-// in the CIB. One Fencer on every node; requests are totally ordered messages, executed by the member that has
-// the device (a target never executes its own fencing while another can), answered by a totally ordered result.
+// in the CIB. One Fencer on every node; requests are totally ordered messages, executed by the member that
+// has the device (a target never executes its own fencing while another can), answered by a totally ordered
+// result.
 //
 // A request names the target's life: (node id, incarnation). One that has come back in a newer life, healthy
 // and a member of this view, is not shot for the old one. A device that lies, hangs or answers late never
@@ -25,12 +26,12 @@
 namespace systole::stonith {
 
 struct Request {
-  std::string target;        // Node name.
-  NodeLife life;             // Of the target, as last known. Node id 0: not a cluster node of ours.
-  std::string action;        // "off", "reboot", "on"
+  std::string target;  // Node name.
+  NodeLife life;       // Of the target, as last known. Node id 0: not a cluster node of ours.
+  std::string action;  // "off", "reboot", "on"
   Milliseconds timeout{60000};
-  Milliseconds delay{0};     // Static, priority delay; on top of the device's own delays.
-  std::string origin;        // Node or person who asks: "controller on node1", "stonith_admin by root"
+  Milliseconds delay{0};  // Static, priority delay; on top of the device's own delays.
+  std::string origin;     // Node or person who asks: "controller on node1", "stonith_admin by root"
   bool operator==(const Request&) const = default;
 };
 
