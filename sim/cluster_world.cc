@@ -69,7 +69,8 @@ class SimProcesses : public Processes {
     const std::string program = spec.argv.empty() ? "" : spec.argv[0];
     if (program.ends_with("/fence_sim")) {
       run_fence(id, spec);
-    } else if (program.find("/resource.d/") != std::string::npos || program.find("/agents/") != std::string::npos) {
+    } else if (program.find("/resource.d/") != std::string::npos ||
+               program.find("/agents/") != std::string::npos) {
       run_agent(id, spec);
     } else {
       finish_after(id, Milliseconds(1), {.end = ProcessResult::End::kFailedToStart, .code = ENOENT});
@@ -94,7 +95,8 @@ class SimProcesses : public Processes {
 
   bool chance(double p) { return p > 0 && static_cast<double>(random_.below(1'000'000)) < p * 1e6; }
   Duration between(Duration least, Duration most) {
-    return least + Duration(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>((most - least).count()) + 1)));
+    return least + Duration(static_cast<std::int64_t>(
+                       random_.below(static_cast<std::uint64_t>((most - least).count()) + 1)));
   }
 
   void finish(Id id, ProcessResult result) {
@@ -148,13 +150,23 @@ void SimProcesses::run_agent(Id id, const ProcessSpec& spec) {
   };
   if (action == "start") {
     const bool fails = chance(faults.start_fails);
-    effect_then_exit([this, resource, fails] { if (!fails) world_.activate(node_, resource); }, fails ? kFailed : kOk);
+    effect_then_exit(
+        [this, resource, fails] {
+          if (!fails) world_.activate(node_, resource);
+        },
+        fails ? kFailed : kOk);
   } else if (action == "stop") {
     const bool fails = chance(faults.stop_fails);
-    effect_then_exit([this, resource, fails] { if (!fails) world_.deactivate(node_, resource); }, fails ? kFailed : kOk);
+    effect_then_exit(
+        [this, resource, fails] {
+          if (!fails) world_.deactivate(node_, resource);
+        },
+        fails ? kFailed : kOk);
   } else if (action == "monitor" || action == "status") {
     if (world_.active(node_, resource) && chance(faults.service_dies)) world_.deactivate(node_, resource);
-    const int code = chance(faults.monitor_fails) ? kFailed : world_.active(node_, resource) ? kOk : kNotRunning;
+    const int code = chance(faults.monitor_fails)     ? kFailed
+                     : world_.active(node_, resource) ? kOk
+                                                      : kNotRunning;
     exit_after(id, time, code);
   } else {
     exit_after(id, time, kUnimplemented);

@@ -1,9 +1,9 @@
 // ClusterWorld: what is true, whatever the daemons believe: which host has power, which resource's service is
 // really active where, what the fencing devices really did. The checkers of design §5 look only at this.
 //
-// Agents and fencing devices are modelled as programs of a simulated Processes port: an agent's start and stop
-// take drawn times, may fail, hang or lie; a fencing device may be slow, fail, hang, or claim a success that it
-// did not bring about (only where a plan asks for lies).
+// Agents and fencing devices are modelled as programs of a simulated Processes port: an agent's start and
+// stop take drawn times, may fail, hang or lie; a fencing device may be slow, fail, hang, or claim a success
+// that it did not bring about (only where a plan asks for lies).
 #pragma once
 
 #include <functional>

@@ -34,16 +34,20 @@ void SimJournal::append(cib::JournalEntry entry, std::function<void(Result<void>
 
 void SimJournal::sync() {
   in_sync_ = waiting_.size();
-  const auto chance = [&](double p) { return p > 0 && static_cast<double>(random_.below(1'000'000)) < p * 1e6; };
+  const auto chance = [&](double p) {
+    return p > 0 && static_cast<double>(random_.below(1'000'000)) < p * 1e6;
+  };
   const DiskFaults& faults = disk_.faults;
   const Duration most = chance(faults.slow) ? Duration(Seconds(2)) : faults.most;
   const auto span = static_cast<std::uint64_t>(std::max<std::int64_t>(1, (most - faults.least).count()));
-  timers_.after(faults.least + Duration(static_cast<std::int64_t>(random_.below(span))), [this] { synced(); });
+  timers_.after(faults.least + Duration(static_cast<std::int64_t>(random_.below(span))),
+                [this] { synced(); });
 }
 
 void SimJournal::synced() {
-  const bool failed = disk_.faults.full ||
-                      (disk_.faults.fails > 0 && static_cast<double>(random_.below(1'000'000)) < disk_.faults.fails * 1e6);
+  const bool failed =
+      disk_.faults.full ||
+      (disk_.faults.fails > 0 && static_cast<double>(random_.below(1'000'000)) < disk_.faults.fails * 1e6);
   std::vector<Waiting> ended;
   for (; in_sync_ > 0; --in_sync_) {
     if (!failed) disk_.entries.push_back(waiting_.front().entry);
@@ -63,7 +67,8 @@ void SimJournal::synced() {
 
 Result<std::vector<cib::JournalEntry>> SimJournal::history(std::size_t most) {
   std::vector<cib::JournalEntry> newest;
-  for (auto it = disk_.entries.rbegin(); it != disk_.entries.rend() && newest.size() < most; ++it) newest.push_back(*it);
+  for (auto it = disk_.entries.rbegin(); it != disk_.entries.rend() && newest.size() < most; ++it)
+    newest.push_back(*it);
   return newest;
 }
 

@@ -1,5 +1,5 @@
-// SimJournal: the CIB's disk of one simulated host. What was synced survives the host's crash; what was not is
-// lost, all of it or from some entry on. The disk may be slow, full, or fail a sync.
+// SimJournal: the CIB's disk of one simulated host. What was synced survives the host's crash; what was not
+// is lost, all of it or from some entry on. The disk may be slow, full, or fail a sync.
 #pragma once
 
 #include <deque>

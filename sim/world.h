@@ -1,0 +1,172 @@
+// World: hosts, a network and time, in one process, decided by one seed. The same seed and the same calls
+// give the same events, byte for byte: the trace's digest says so.
+//
+// A Host has lives. boot() begins one, with fresh ports; crash() ends it: its timers, sockets and callbacks
+// die at once, its files stay. pause() is SIGSTOP or a suspended machine: nothing happens on the host until
+// it goes on, then everything that was due comes late. Single-threaded; callbacks never run inside the call
+// that asked.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <set>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/log.h"
+#include "base/ports.h"
+
+namespace systole::sim {
+
+// xoshiro256** (Blackman, Vigna 2018), seeded by splitmix64.
+class SeededRandom : public Random {
+ public:
+  explicit SeededRandom(std::uint64_t seed);
+  std::uint64_t next() override;
+  void fill(std::span<std::uint8_t> out) override;
+  bool chance(double probability);                  // 0..1
+  Duration between(Duration least, Duration most);  // Uniform, both included.
+
+ private:
+  std::uint64_t s_[4];
+};
+
+struct NetworkFaults {
+  double loss = 0, duplication = 0, corruption = 0;  // Probability for each datagram.
+  double spike = 0;                                  // Probability of a delay up to `spike_most`.
+  Duration least{std::chrono::microseconds(50)}, most{std::chrono::microseconds(250)};
+  Duration spike_most{Milliseconds(50)};
+};
+
+class World;
+
+// A file system that outlives crashes. Writes are durable when write_atomic returns.
+class SimFiles : public Files {
+ public:
+  bool full = false;  // Writes fail with kIo.
+  Result<Bytes> read(const std::string& path) override;
+  Result<void> write_atomic(const std::string& path, ByteView content, unsigned mode) override;
+  Result<Status> status(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& directory) override;
+  Result<void> remove(const std::string& path) override;
+  Result<void> make_directory(const std::string& path, unsigned mode) override;
+
+ private:
+  struct File {
+    Bytes content;
+    unsigned mode = 0644;
+  };
+  std::map<std::string, File> files_;
+  std::set<std::string> directories_{"/"};
+};
+
+class Host {
+ public:
+  const std::string& name() const { return name_; }
+  bool up() const { return up_; }
+  std::uint64_t life() const { return life_; }
+
+  void boot();
+  void crash();
+  void pause(Duration how_long);
+  bool paused() const;
+
+  // clock, timers, random, network and files of this life; processes and watchdog are null: set them.
+  Ports ports();
+  SimFiles& files() { return files_; }
+  Duration wall_offset{};  // This host's wall clock against the world's; may be changed at any moment.
+
+ private:
+  friend class World;
+  struct Life;
+  Host(World& world, std::size_t index, std::string name, std::vector<std::string> addresses);
+
+  World& world_;
+  std::size_t index_;
+  std::string name_;
+  std::vector<std::string> addresses_;
+  bool up_ = false;
+  std::uint64_t life_ = 0;
+  Time paused_until_{};
+  SimFiles files_;
+  std::vector<std::unique_ptr<Life>> lives_;  // Ended ones too: somebody may still hold their ports.
+};
+
+class World {
+ public:
+  explicit World(std::uint64_t seed);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  Host& add_host(const std::string& name, std::vector<std::string> addresses);
+  std::vector<std::unique_ptr<Host>>& hosts() { return hosts_; }
+
+  Time now() const { return now_; }
+  WallTime wall() const;  // 2026-01-01 00:00 UTC at the start.
+  SeededRandom& random() { return random_; }
+
+  // Runs the next event; false when there is none.
+  bool step();
+  void run_until(Time end);  // Events up to and at `end`; now() == end afterwards.
+  void run_for(Duration span) { run_until(now_ + span); }
+  // An event of the world itself (a fault, an administrator), not of a host.
+  void at(Time when, std::function<void()> what);
+  void after(Duration delay, std::function<void()> what) { at(now_ + delay, std::move(what)); }
+  // Called after every event: the checkers.
+  std::function<void()> checker;
+
+  NetworkFaults network;
+  // Datagrams from host `from` to address(es) of `to` vanish, in this direction only.
+  void cut(const std::string& from, const std::string& to) { cuts_.insert({from, to}); }
+  void mend(const std::string& from, const std::string& to) { cuts_.erase({from, to}); }
+  void heal() { cuts_.clear(); }
+  bool is_cut(const std::string& from, const std::string& to) const { return cuts_.contains({from, to}); }
+
+  // Mixes a line into the digest, and shows it where somebody listens.
+  void trace(std::string_view line);
+  bool traced() const { return static_cast<bool>(on_trace); }
+  std::function<void(Time, std::string_view)> on_trace;
+  std::uint64_t digest() const { return digest_; }
+  std::uint64_t events() const { return events_; }
+  // A logger for a host's daemon: every line is traced.
+  Logger logger(const std::string& host);
+
+ private:
+  friend class Host;
+  friend struct Host::Life;
+  struct Event {
+    Time at;
+    std::uint64_t id;
+    Host* host;  // Null: the world's own.
+    std::uint64_t life;
+    std::function<void()> what;
+  };
+  struct Later {
+    bool operator()(const Event& a, const Event& b) const { return a.at != b.at ? a.at > b.at : a.id > b.id; }
+  };
+  class Socket;
+  class Net;
+
+  std::uint64_t schedule(Time when, Host* host, std::function<void()> what);
+  void deliver(Host& from, const Endpoint& source, const Endpoint& to, ByteView datagram);
+
+  SeededRandom random_;
+  Time now_{};
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::vector<Event> queue_;  // A heap by Later.
+  std::unordered_set<std::uint64_t> pending_;
+  std::uint64_t next_id_ = 1;
+  std::map<Endpoint, Socket*> sockets_;
+  std::map<std::string, Host*> by_address_;
+  std::set<std::pair<std::string, std::string>> cuts_;
+  std::uint64_t digest_ = 14695981039346656037ULL;
+  std::uint64_t events_ = 0;
+};
+
+}  // namespace systole::sim
