@@ -64,3 +64,20 @@ function(fuzzer name)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   add_dependencies(fuzzers ${name})
 endfunction()
+
+# protocol(name FILE x.proto): generated messages (lite runtime) as a library of their own, compiled without our
+# warnings; include them as "folder/x.pb.h". List it in LINKS of the component that uses it.
+function(protocol name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FILE" "")
+  get_filename_component(stem ${arg_FILE} NAME_WE)
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  set(out ${PROJECT_BINARY_DIR}/${folder}/${stem}.pb)
+  add_custom_command(OUTPUT ${out}.cc ${out}.h
+    COMMAND protobuf::protoc --proto_path=${PROJECT_SOURCE_DIR} --cpp_out=${PROJECT_BINARY_DIR}
+            ${folder}/${arg_FILE}
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${arg_FILE} VERBATIM)
+  add_library(${name} STATIC ${out}.cc ${out}.h)
+  target_compile_options(${name} PRIVATE -fPIE -w)
+  target_include_directories(${name} SYSTEM PUBLIC ${PROJECT_BINARY_DIR})
+  target_link_libraries(${name} PUBLIC protobuf::libprotobuf-lite)
+endfunction()
