@@ -20,6 +20,7 @@ Paths paths_from_environment() {
   take("SYSTOLE_LSB_DIR", paths.lsb);
   take("SYSTOLE_HEARTBEAT_DIR", paths.heartbeat);
   take("SYSTOLE_FENCE_DIR", paths.fence_agents);
+  take("SYSTOLE_TOOLS_DIR", paths.tools);
   take("SYSTOLE_AGENTS_DIR", paths.own_agents);
   return paths;
 }

@@ -78,6 +78,7 @@ class Files {
     unsigned mode = 0;  // Permission bits, 0777.
     unsigned uid = 0;
     bool directory = false;
+    WallTime changed{};  // Last modification of the content.
   };
   virtual ~Files() = default;
   virtual Result<Bytes> read(const std::string& path) = 0;  // kNotFound, kDenied, kIo.
@@ -96,6 +97,7 @@ struct ProcessSpec {
   std::string input;                                             // Written to standard input, then closed.
   std::size_t output_limit = 64 * 1024;  // Per stream; what goes beyond is read and dropped, and said so.
   std::string working_directory = "/";
+  bool urgent = false;  // Never waits for a place among the processes that run: fencing.
 };
 
 struct ProcessResult {

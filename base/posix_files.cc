@@ -68,7 +68,9 @@ class PosixFiles : public Files {
   Result<Status> status(const std::string& path) override {
     struct stat s {};
     if (::stat(path.c_str(), &s) != 0) return failed("look at", path);
-    return Status{static_cast<std::uint64_t>(s.st_size), s.st_mode & 0777U, s.st_uid, S_ISDIR(s.st_mode)};
+    const WallTime changed{Seconds(s.st_mtim.tv_sec) + Duration(s.st_mtim.tv_nsec)};
+    return Status{static_cast<std::uint64_t>(s.st_size), s.st_mode & 0777U, s.st_uid, S_ISDIR(s.st_mode),
+                  changed};
   }
 
   Result<std::vector<std::string>> list(const std::string& directory) override {
