@@ -30,7 +30,7 @@ MAY_USE = {
 WORLD = [
     (r"(steady|system|high_resolution)_clock::now", "reads a clock"),
     (r"\b(gettimeofday|clock_gettime|time\(nullptr\)|time\(NULL\))", "reads a clock"),
-    (r"std::random_device|\b(s?rand|random)\(\)", "draws random numbers"),
+    (r"std::random_device|(?<![.\w>])s?rand\(", "draws random numbers"),
     (r"::(fork|vfork|execve?|posix_spawnp?|popen|system)\(|\bpopen\(|std::system\(", "starts a process"),
     (r"::(socket|bind|connect|sendto|recvfrom|sendmsg|recvmsg)\(", "opens a socket"),
     (r"std::(i|o)?fstream|\bfopen\(|::open\(", "opens a file"),
