@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/time.h"
 #include "cib/document.h"
@@ -27,6 +28,9 @@ struct Op {
   std::string xml;      // The element or patch; unused by query, delete by xpath, upgrade, erase and bump.
   bool allow_create = false;
   bool force = false;
+  // Replacing the whole CIB and erasing leave <status> as it is: on a live cluster it is what is known of
+  // running resources. Replica::submit sets it.
+  bool keep_status = false;
   bool no_children = false;  // Query: attributes only.
   bool node_path = false;    // Query by xpath: the paths of what matches, one a line.
   std::string user;          // Who, for ACL and the journal: "root", "hacluster"…
@@ -44,8 +48,15 @@ struct Applied {
 
 // Applies to `document`, or leaves it as it was. A change of the configuration raises epoch and sets
 // num_updates to 0; one of the status alone raises num_updates. The result is valid against its schema
-// (kInvalidConfig otherwise, with the reasons in words).
+// (kInvalidConfig otherwise, with the reasons in words): what the operation touched is checked, so an old
+// fault elsewhere does not block it. Cost: of what is touched and of finding it, when the document tracks its
+// digest.
 Result<Applied> apply(Document& document, const Op& op);
+
+// Brings `document` from one journaled version to the next: `patch` must fit its version, except num_updates
+// (status changes are not journaled). Not checked against the schema. Errors: kParse, kOld, kNotFound,
+// kExists.
+Result<void> replay(Document& document, std::string_view patch);
 
 // The patch (format 2) that makes `after` of `before`; empty when they are equal. `with_version` adds
 // <version>. Cost: linear in the documents.

@@ -1,0 +1,232 @@
+// The world of the replica's tests: virtual time, journals in memory that delay, refuse and survive crashes,
+// and a bus that delivers messages in one order in each partition.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "cib/replica.h"
+
+namespace systole::cib {
+
+class FakeWorld : public Clock, public Timers {
+ public:
+  Time now() const override { return now_; }
+  WallTime wall() const override { return WallTime(Seconds(1700000000)) + now_.time_since_epoch(); }
+  Id after(Duration delay, std::function<void()> fire) override {
+    timers_[{now_ + delay, ++last_}] = std::move(fire);
+    return last_;
+  }
+  void cancel(Id id) override {
+    for (auto t = timers_.begin(); t != timers_.end(); ++t)
+      if (t->first.second == id) {
+        timers_.erase(t);
+        return;
+      }
+  }
+  void post(std::function<void()> task) override { posted_.push_back(std::move(task)); }
+
+  bool step() {  // One posted task.
+    if (posted_.empty()) return false;
+    auto task = std::move(posted_.front());
+    posted_.pop_front();
+    task();
+    return true;
+  }
+  void advance(Duration by) {
+    const Time until = now_ + by;
+    while (!timers_.empty() && timers_.begin()->first.first <= until) {
+      now_ = timers_.begin()->first.first;
+      auto fire = std::move(timers_.begin()->second);
+      timers_.erase(timers_.begin());
+      fire();
+    }
+    now_ = until;
+  }
+
+ private:
+  Time now_{};
+  Id last_ = 0;
+  std::map<std::pair<Time, Id>, std::function<void()>> timers_;
+  std::deque<std::function<void()>> posted_;
+};
+
+// What is on it outlives the node; what was not written when the node died does not.
+class FakeJournal : public Journal {
+ public:
+  explicit FakeJournal(FakeWorld& world, const bool& hold) : world_(world), hold_(hold) {}
+  Result<Loaded> load() override {
+    Loaded loaded;
+    std::optional<Document> document;
+    for (const JournalEntry& e : disk) {
+      if (!e.document.empty()) {
+        document = Document::parse(e.document).value();
+      } else {
+        auto ok = replay(*document, e.patch);
+        EXPECT_TRUE(ok) << ok.error().message << e.patch;
+      }
+      EXPECT_EQ(document->configuration_digest(), e.digest) << to_string(e.version);
+    }
+    loaded.document = std::move(document);
+    return loaded;
+  }
+  void append(JournalEntry entry, std::function<void(Result<void>)> done) override {
+    waiting_.emplace_back(std::move(entry), std::move(done));
+    if (!hold_) release();
+  }
+  Result<std::vector<JournalEntry>> history(std::size_t) override { return disk; }
+  void release() {
+    while (!waiting_.empty()) {
+      auto [entry, done] = std::move(waiting_.front());
+      waiting_.pop_front();
+      if (full || (broken_ && entry.document.empty())) {
+        broken_ = true;
+        world_.post([d = std::move(done)] { d(fail(Errc::kIo, "no space left on device")); });
+        continue;
+      }
+      broken_ = false;
+      disk.push_back(std::move(entry));
+      world_.post([d = std::move(done)] { d({}); });
+    }
+  }
+  void crash() { waiting_.clear(); }
+  bool has(const Version& v, const std::string& digest) const {
+    for (const JournalEntry& e : disk)
+      if (e.version == v && e.digest == digest) return true;
+    return false;
+  }
+
+  std::vector<JournalEntry> disk;
+  bool full = false;
+
+ private:
+  FakeWorld& world_;
+  const bool& hold_;
+  bool broken_ = false;
+  std::deque<std::pair<JournalEntry, std::function<void(Result<void>)>>> waiting_;
+};
+
+inline Op make_primitive(const std::string& id) {
+  Op op;
+  op.kind = Op::Kind::kCreate;
+  op.section = "resources";
+  op.xml = "<primitive id=\"" + id + "\" class=\"ocf\" provider=\"heartbeat\" type=\"Dummy\"/>";
+  op.user = "root";
+  op.client = "cibadmin";
+  return op;
+}
+
+inline Op status_change(const std::string& node, const std::string& value) {
+  Op op;
+  op.kind = Op::Kind::kModify;
+  op.section = "status";
+  op.allow_create = true;
+  op.xml = "<node_state id=\"" + node + "\" uname=\"n" + node + "\" crmd=\"" + value + "\"/>";
+  return op;
+}
+
+class TestBus {
+ public:
+  struct TestNode {
+    NodeLife life;
+    FakeJournal journal;
+    std::unique_ptr<Replica> replica;  // None: down.
+    membership::View view;
+    std::vector<NodeId> joined;
+    int synced = 0;
+    std::vector<std::string> log;
+  };
+  struct Frame {
+    NodeId sender;
+    Bytes bytes;
+  };
+
+  explicit TestBus(unsigned nodes) {
+    for (unsigned id = 1; id <= nodes; ++id) {
+      nodes_[id] = std::unique_ptr<TestNode>(
+          new TestNode{{NodeId{id}, Incarnation{0}}, FakeJournal(world, hold_disks), nullptr, {}, {}, 0, {}});
+      start(id);
+    }
+  }
+
+  TestNode& node(unsigned id) { return *nodes_.at(id); }
+
+  void start(unsigned id) {
+    TestNode& n = node(id);
+    n.life.incarnation = Incarnation{raw(n.life.incarnation) + 1};
+    Ports ports;
+    ports.clock = &world;
+    ports.timers = &world;
+    Logger log([&n](Level, std::string_view, std::string_view text) { n.log.emplace_back(text); }, "cib");
+    Replica::Effects effects;
+    effects.multicast = [this, id](Bytes b) -> Result<void> {
+      if (refuse_sending) return fail(Errc::kUnavailable, "queue full");
+      outgoing_[id].push_back(std::move(b));
+      return {};
+    };
+    effects.synced = [&n](const membership::View&, const std::vector<NodeId>& joined) {
+      n.joined = joined;
+      ++n.synced;
+    };
+    n.replica = std::make_unique<Replica>(ports, log, n.life, "n" + std::to_string(id), n.journal, effects);
+    const auto started = n.replica->start();
+    EXPECT_TRUE(started) << started.error().message;
+  }
+
+  void crash(unsigned id) {
+    node(id).journal.crash();
+    outgoing_[id].clear();
+    node(id).replica.reset();
+  }
+
+  // A new view of these nodes. What they had sent and was not ordered yet goes into the new view.
+  void view(const std::vector<unsigned>& members) {
+    membership::View v;
+    v.id = {++ring_, NodeId{members.front()}};
+    for (const unsigned id : members) v.members.push_back(node(id).life);
+    for (const unsigned id : members) {
+      node(id).view = v;
+      node(id).replica->on_view(v);
+    }
+  }
+
+  // Orders one frame of `sender` in its view and delivers it.
+  bool order_one(unsigned sender) {
+    auto& queue = outgoing_[sender];
+    if (queue.empty() || !node(sender).replica || node(sender).view.members.empty()) return false;
+    const Bytes frame = std::move(queue.front());
+    queue.pop_front();
+    const membership::View v = node(sender).view;
+    for (const NodeLife& member : v.members) {
+      TestNode& n = node(raw(member.node));
+      if (n.replica && n.view == v && n.life == member) n.replica->on_message(NodeId{sender}, frame);
+    }
+    return true;
+  }
+
+  void run() {  // Until nothing happens any more; timers up to two seconds.
+    for (int quiet = 0; quiet < 3;) {
+      bool busy = world.step();
+      for (auto& [id, n] : nodes_) busy = order_one(id) || busy;
+      if (busy) {
+        quiet = 0;
+      } else {
+        ++quiet;
+        world.advance(Seconds(1));
+      }
+    }
+  }
+
+  FakeWorld world;
+  bool hold_disks = false, refuse_sending = false;
+
+ private:
+  std::map<unsigned, std::unique_ptr<TestNode>> nodes_;
+  std::map<unsigned, std::deque<Bytes>> outgoing_;
+  std::uint64_t ring_ = 0;
+};
+
+}  // namespace systole::cib
