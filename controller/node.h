@@ -49,6 +49,7 @@ class Node {
     membership::Membership* membership = nullptr;
     cib::Journal* journal = nullptr;
     SchedulerPort* scheduler = nullptr;
+    unsigned cores = 2;             // Processors of this node: node-action-limit is twice that by default.
     std::function<void()> stopped;  // The orderly shutdown is complete: the program may exit.
   };
   explicit Node(Parts parts);
@@ -63,19 +64,34 @@ class Node {
   stonith::Fencer& fencer();
   membership::Membership& membership();
   const membership::ClusterConfig& config() const;
+  const membership::View& view() const;  // Installed last; no members before the first.
+  const membership::Quorum& quorum() const;
+  const std::string& name() const;  // This node's.
   NodeStatus status() const;
 
   // Transient (status) or permanent (nodes) attribute of a node; empty value deletes.
   void set_attribute(const std::string& node, const std::string& name, const std::string& value,
                      bool permanent, std::function<void(Result<void>)> done);
-  // Erases history and fail counts of a resource (empty: all) on a node (empty: all), so that it is probed
-  // anew.
-  void cleanup(const std::string& resource, const std::string& node, std::function<void(Result<void>)> done);
+  // Erases history and fail counts, so that what is erased is probed anew. `done` once every member has.
+  struct Cleanup {
+    std::string resource;        // Primitive, group or clone; empty: all.
+    std::string node;            // Empty: all.
+    bool failures_only = false;  // Only resources that failed there.
+    std::string operation;       // Only this operation's failures, with `interval`.
+    Milliseconds interval{0};
+  };
+  void cleanup(const Cleanup& what, std::function<void(Result<void>)> done);
+  void cleanup(const std::string& resource, const std::string& node, std::function<void(Result<void>)> done) {
+    cleanup(Cleanup{resource, node, false, {}, {}}, std::move(done));
+  }
+  // The DC plans anew.
+  void recheck();
   // `done` once the cluster is stable: no transition runs and none is due.
   void when_idle(std::function<void()> done);
   // Observers, for ipc subscriptions and sim: called after each change; never removed, so set them at start.
   void on_change(std::function<void(const cib::Change&)> observer);
   void on_view(std::function<void(const membership::View&)> observer);
+  void on_fencing(std::function<void(const stonith::Outcome&)> observer);
 
   struct State;
 
