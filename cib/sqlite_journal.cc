@@ -78,7 +78,7 @@ Result<Restored> SqliteJournal::State::read_good(std::vector<std::string>& damag
   std::uint64_t size = 0;
   if (exists(path, &size) && size == 0)
     return fail(Errc::kCorrupt, "the journal {} is empty (0 bytes): it was cut off", path);
-  auto opened = SqliteStore::open(path, SqliteStore::Mode::kWrite);
+  auto opened = SqliteStore::attach(path, SqliteStore::Mode::kWrite);
   if (!opened) return fail(std::move(opened.error()));
   if (auto ok = opened->check(); !ok) return fail(std::move(ok.error()));
   const std::int64_t whole = opened->newest_whole();
@@ -105,7 +105,7 @@ Result<Restored> SqliteJournal::State::read_good(std::vector<std::string>& damag
 
 // What can still be read of a damaged file, from both ends.
 Restored SqliteJournal::State::salvage() {
-  auto opened = SqliteStore::open(path, SqliteStore::Mode::kReadOnly);
+  auto opened = SqliteStore::attach(path, SqliteStore::Mode::kReadOnly);
   if (!opened) return {};
   bool complete = false;
   std::vector<StoredEntry> rows = opened->rows(0, kAll, false, complete);
@@ -130,7 +130,7 @@ Result<std::string> SqliteJournal::State::move_aside() {
 }
 
 Result<void> SqliteJournal::State::start_anew(const Restored& restored, const std::string& aside) {
-  auto opened = SqliteStore::open(path, SqliteStore::Mode::kWrite);
+  auto opened = SqliteStore::attach(path, SqliteStore::Mode::kWrite);
   if (!opened) return fail(std::move(opened.error()));
   if (restored.document) {
     JournalEntry entry;
@@ -208,7 +208,7 @@ void SqliteJournal::State::write(std::vector<Waiting> batch) {
     if (batch.empty()) return;
   }
   if (!store) {
-    auto opened = SqliteStore::open(path, SqliteStore::Mode::kWrite);
+    auto opened = SqliteStore::attach(path, SqliteStore::Mode::kWrite);
     if (!opened) return answer(std::move(batch), fail(std::move(opened.error())));
     store.emplace(std::move(*opened));
   }
@@ -230,7 +230,7 @@ void SqliteJournal::State::answer(std::vector<Waiting> batch, const Result<void>
 
 Result<std::vector<JournalEntry>> SqliteJournal::history(std::size_t most) {
   if (!exists(state_->path)) return std::vector<JournalEntry>{};
-  auto opened = SqliteStore::open(state_->path, SqliteStore::Mode::kReadOnly);
+  auto opened = SqliteStore::attach(state_->path, SqliteStore::Mode::kReadOnly);
   if (!opened) return fail(std::move(opened.error()));
   bool complete = false;
   std::vector<JournalEntry> out;

@@ -71,7 +71,7 @@ class SqliteJournalTest : public ::testing::Test {
   JournalEntry next(bool whole, const std::string& padding = "") {
     Op op;
     op.kind = Op::Kind::kCreate;
-    op.xml = fmt::format("<primitive id=\"r{}\" class=\"ocf\" type=\"Dummy\" description=\"{}\"/>",
+    op.xml = fmt::format("<primitive id=\"r{}\" class=\"lsb\" type=\"dummy\" description=\"{}\"/>",
                          ++resources_, padding);
     auto applied = apply(document_, op);
     EXPECT_TRUE(applied) << applied.error().message;
@@ -80,7 +80,7 @@ class SqliteJournalTest : public ::testing::Test {
     entry.digest = document_.configuration_digest();
     entry.author = "root@n1 via cibadmin";
     entry.when = WallTime(Seconds(1700000000 + resources_));
-    entry.patch = applied->patch;
+    if (applied) entry.patch = applied->patch;
     if (whole) entry.document = document_.serialize();
     return entry;
   }

@@ -123,7 +123,7 @@ Result<void> SqliteStore::run(const char* sql) {
   return failure("cannot use");
 }
 
-Result<SqliteStore> SqliteStore::open(const std::string& path, Mode mode) {
+Result<SqliteStore> SqliteStore::attach(const std::string& path, Mode mode) {
   SqliteStore store;
   store.path_ = path;
   const int flags =

@@ -26,7 +26,7 @@ class SqliteStore {
  public:
   enum class Mode { kWrite, kReadOnly };
   // Errors: kCorrupt when the file is no database of ours, kIo otherwise.
-  static Result<SqliteStore> open(const std::string& path, Mode mode);
+  static Result<SqliteStore> attach(const std::string& path, Mode mode);
   SqliteStore(SqliteStore&&) noexcept;
   SqliteStore& operator=(SqliteStore&&) noexcept;
   ~SqliteStore();
