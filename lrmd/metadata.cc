@@ -40,29 +40,34 @@ MetadataCache::~MetadataCache() {
   }
 }
 
+void MetadataCache::answer_later(Done done, Result<std::string> answer) {
+  ports_.timers->post([alive = alive_, done = std::move(done), answer = std::move(answer)] {
+    if (*alive) done(answer);
+  });
+}
+
 void MetadataCache::get(const AgentId& agent, Done done) {
-  const auto answer_later = [&](Result<std::string> answer) {
-    ports_.timers->post([alive = alive_, done, answer = std::move(answer)] {
-      if (*alive) done(answer);
-    });
-  };
   const auto program = find_agent(agent, paths_, *ports_.files);
-  if (!program) return answer_later(fail(program.error()));
-  if (agent.agent_class != "ocf") return answer_later(read_legacy(agent, *program));
-  const auto status = ports_.files->status(*program);
-  if (!status) return answer_later(fail(status.error()));
-  if (entries_.size() >= kMostEntries && entries_.count(*program) == 0) {
+  if (!program) return answer_later(std::move(done), fail(program.error()));
+  if (agent.agent_class != "ocf") return answer_later(std::move(done), read_legacy(agent, *program));
+  ask(to_string(agent), *program, metadata_invocation(agent, *program, paths_, node_name_), std::move(done));
+}
+
+void MetadataCache::ask(const std::string& name, const std::string& program, ProcessSpec spec, Done done) {
+  const auto status = ports_.files->status(program);
+  if (!status) return answer_later(std::move(done), fail(status.error()));
+  if (entries_.size() >= kMostEntries && entries_.count(program) == 0) {
     std::erase_if(entries_, [](const auto& item) { return item.second.waiting.empty(); });
   }
-  Entry& entry = entries_[*program];
+  Entry& entry = entries_[program];
   const bool fresh = entry.changed == status->changed && entry.size == status->size;
-  if (entry.waiting.empty() && fresh && !entry.xml.empty()) return answer_later(entry.xml);
+  if (entry.waiting.empty() && fresh && !entry.xml.empty()) return answer_later(std::move(done), entry.xml);
   entry.waiting.push_back(std::move(done));
   if (entry.waiting.size() > 1) return;
   entry.changed = status->changed;
   entry.size = status->size;
   entry.xml.clear();
-  ask(agent, *program, entry);
+  start(name, program, std::move(spec), entry);
 }
 
 Result<std::string> MetadataCache::read_legacy(const AgentId& agent, const std::string& program) {
@@ -72,13 +77,13 @@ Result<std::string> MetadataCache::read_legacy(const AgentId& agent, const std::
   return lsb_metadata(agent.type, as_text(*script).substr(0, 65536));
 }
 
-void MetadataCache::ask(const AgentId& agent, const std::string& program, Entry& entry) {
+void MetadataCache::start(const std::string& name, const std::string& program, ProcessSpec spec,
+                          Entry& entry) {
   entry.timed_out = false;
-  entry.process =
-      ports_.processes->start(metadata_invocation(agent, program, paths_, node_name_),
-                              [this, alive = alive_, agent, program](const ProcessResult& result) {
-                                if (*alive) answered(agent, program, result);
-                              });
+  entry.process = ports_.processes->start(std::move(spec),
+                                          [this, alive = alive_, name, program](const ProcessResult& result) {
+                                            if (*alive) answered(name, program, result);
+                                          });
   entry.timer = ports_.timers->after(kLimit, [this, program] {
     Entry& late = entries_[program];
     late.timed_out = true;
@@ -86,12 +91,12 @@ void MetadataCache::ask(const AgentId& agent, const std::string& program, Entry&
   });
 }
 
-void MetadataCache::answered(const AgentId& agent, const std::string& program, const ProcessResult& result) {
+void MetadataCache::answered(const std::string& name, const std::string& program,
+                             const ProcessResult& result) {
   Entry& entry = entries_[program];
   ports_.timers->cancel(entry.timer);
   entry.process = 0;
   Result<std::string> answer;
-  const std::string name = to_string(agent);
   if (entry.timed_out) {
     answer = fail(Errc::kTimeout, "{} did not answer meta-data within {} s", name, kLimit / Seconds(1));
   } else if (result.end != ProcessResult::End::kExited) {

@@ -11,6 +11,8 @@ class MetadataCache {
   MetadataCache(Ports ports, Paths paths, std::string node_name);
   ~MetadataCache();
   void get(const AgentId& agent, Done done);
+  // The same for any program that answers `spec` with <resource-agent> XML; `name` is for messages.
+  void ask(const std::string& name, const std::string& program, ProcessSpec spec, Done done);
 
   static constexpr Duration kLimit = Seconds(30);
   static constexpr std::size_t kMostEntries = 512;
@@ -25,8 +27,9 @@ class MetadataCache {
     Timers::Id timer = 0;
     bool timed_out = false;
   };
-  void ask(const AgentId& agent, const std::string& program, Entry& entry);
-  void answered(const AgentId& agent, const std::string& program, const ProcessResult& result);
+  void start(const std::string& name, const std::string& program, ProcessSpec spec, Entry& entry);
+  void answered(const std::string& name, const std::string& program, const ProcessResult& result);
+  void answer_later(Done done, Result<std::string> answer);
   Result<std::string> read_legacy(const AgentId& agent, const std::string& program);
 
   Ports ports_;

@@ -55,7 +55,9 @@ class Fencer {
 
   // Devices and levels from the document; called after each configuration change.
   void configure(const cib::Document& document);
+  // `names`: of view.members, in their order.
   void on_view(const membership::View& view, const std::vector<std::string>& names);
+  // Every message of the fencer's channel, this node's own too, in the total order.
   void on_message(NodeId sender, ByteView message);
 
   // Asks. `done` is called once, with the outcome or, after timeout * 1.2, with a failure. Requests for the
