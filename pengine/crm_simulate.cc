@@ -1,0 +1,186 @@
+#include "pengine/crm_simulate.h"
+
+#include <charconv>
+
+#include "pengine/status_text.h"
+
+namespace systole::pengine {
+namespace {
+
+// UTC, as "2015-08-12 02:53:40Z" (civil-from-days after Hinnant).
+std::string utc_text(WallTime t) {
+  const auto days = std::chrono::floor<std::chrono::days>(t);
+  const std::chrono::year_month_day date(days);
+  const std::chrono::hh_mm_ss time(std::chrono::floor<Seconds>(t - days));
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     time.hours().count(), time.minutes().count(), time.seconds().count());
+}
+
+class Report {
+ public:
+  Report(cib::Document document, const SimulationRequest& request)
+      : request_(request), result_{{}, {}, std::move(document), cib::Document::empty()} {
+    if (request.now) {
+      now_ = *request.now;
+    } else if (const auto date = execution_date(result_.input)) {
+      now_ = *date;
+      original_date_ = true;
+    } else {
+      now_ = request.clock;
+    }
+  }
+
+  Result<SimulationReport> go() {
+    date_line();
+    if (!request_.quiet) status("Current cluster status:", result_.input, true);
+    if (auto modified = modify(); !modified) return tl::make_unexpected(modified.error());
+    schedule_it();
+    if (!request_.quiet) summary();
+    if (request_.execute) {
+      if (auto executed = execute(); !executed) return tl::make_unexpected(executed.error());
+    } else {
+      result_.output = result_.input.clone();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void say(const std::string& line) { result_.text += line + "\n"; }
+  void gap() {
+    if (!result_.text.empty()) say("");
+  }
+  void date_line() {
+    if (original_date_ && !request_.quiet) say("Using the original execution date of: " + utc_text(now_));
+  }
+
+  void status(const char* title, const cib::Document& document, bool counts) {
+    const ClusterStatus now = cluster_status(document, now_);
+    if (counts && now.disabled + now.blocked > 0) {
+      say(fmt::format(
+          "{} of {} resource instances DISABLED and {} BLOCKED from further action due to failure\n",
+          now.disabled, now.instances, now.blocked));
+    }
+    say(title);
+    result_.text += status_text(now);
+  }
+
+  Result<void> modify();
+  void schedule_it();
+  void summary();
+  Result<void> execute();
+
+  const SimulationRequest& request_;
+  WallTime now_{};
+  bool original_date_ = false;
+  SimulationReport result_;
+};
+
+Result<void> Report::modify() {
+  std::vector<std::string> notes;
+  cib::Document& d = result_.input;
+  if (request_.quorum) {
+    notes.push_back(fmt::format("Setting quorum: {}", *request_.quorum ? "true" : "false"));
+    inject_quorum(d, *request_.quorum);
+  }
+  for (const std::string& n : request_.nodes_up) {
+    notes.push_back("Bringing node " + n + " online");
+    inject_node(d, n, true, true);
+  }
+  for (const std::string& n : request_.nodes_down) {
+    notes.push_back("Taking node " + n + " offline");
+    inject_node(d, n, false, true);
+  }
+  for (const std::string& n : request_.nodes_failed) {
+    notes.push_back("Failing node " + n);
+    inject_node(d, n, false, false);
+  }
+  const auto ticket = [&](const std::vector<std::string>& ids, const char* attribute, const char* value,
+                          const char* verb) {
+    for (const std::string& id : ids) {
+      notes.push_back(fmt::format("{} ticket {}", verb, id));
+      inject_ticket(d, id, attribute, value);
+    }
+  };
+  ticket(request_.tickets_granted, "granted", "true", "Granting");
+  ticket(request_.tickets_revoked, "granted", "false", "Revoking");
+  ticket(request_.tickets_standby, "standby", "true", "Making standby");
+  ticket(request_.tickets_activated, "standby", "false", "Activating");
+  for (const std::string& text : request_.inject) {
+    auto op = parse_injected_op(text);
+    if (!op) return tl::make_unexpected(op.error());
+    if (auto injected = inject_op(d, *op, now_); !injected) return injected;
+    notes.push_back(fmt::format("Injecting {} into the configuration", text));
+  }
+  if (notes.empty() || request_.quiet) return {};
+  gap();
+  say("Performing Requested Modifications:");
+  for (const std::string& note : notes) say("  * " + note);
+  return {};
+}
+
+void Report::schedule_it() {
+  Options options;
+  options.now = now_;
+  options.scores = request_.show_scores || request_.show_utilization;
+  options.reasons = request_.explain;
+  result_.plan = schedule(result_.input, options);
+  if (!options.scores) return;
+  const char* margin = "";
+  if (!request_.quiet) {
+    gap();
+    say(request_.show_utilization ? "Assignment Scores and Utilization Information:" : "Assignment Scores:");
+    margin = "  * ";
+  }
+  for (const Score& score : result_.plan.scores) {
+    say(fmt::format("{}{}: {} {} score on {}: {}", margin, score.function, score.resource,
+                    score.function == "promotion" ? "promotion" : "allocation", score.node,
+                    score_text(score.value)));
+  }
+}
+
+void Report::summary() {
+  gap();
+  say("Transition Summary:");
+  for (const Decision& decision : result_.plan.decisions) say("  * " + decision.text);
+  for (const Reason& reason : result_.plan.reasons) {
+    if (request_.explain) say(fmt::format("    {}: {}", reason.resource, reason.text));
+  }
+}
+
+Result<void> Report::execute() {
+  std::vector<InjectedOp> fail_these;
+  for (const std::string& text : request_.fail) {
+    auto op = parse_injected_op(text);
+    if (!op) return tl::make_unexpected(op.error());
+    fail_these.push_back(std::move(*op));
+  }
+  Simulation simulation = simulate(result_.input, result_.plan, now_, fail_these);
+  if (!request_.quiet) {
+    gap();
+    say("Executing Cluster Transition:");
+    for (const std::string& line : simulation.lines) say("  * " + line);
+    if (!simulation.complete) say("Transition failed: not every action could be executed");
+    date_line();
+    gap();
+    status("Revised Cluster Status:", simulation.after, false);
+  }
+  result_.output = std::move(simulation.after);
+  return {};
+}
+
+}  // namespace
+
+std::optional<WallTime> execution_date(const cib::Document& document) {
+  const std::string_view text = document.root().attribute("execution-date").value();
+  std::int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return WallTime(Seconds(seconds));
+}
+
+Result<SimulationReport> run_simulation(cib::Document document, const SimulationRequest& request) {
+  return Report(std::move(document), request).go();
+}
+
+}  // namespace systole::pengine

@@ -1,0 +1,42 @@
+// crm_simulate without its options and files: a document in, what would happen out. For the tool of that
+// name, the shell's `simulate` and the web page.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pengine/simulate.h"
+
+namespace systole::pengine {
+
+struct SimulationRequest {
+  std::optional<WallTime> now;  // -t; none: the document's execution-date, or else `clock`.
+  WallTime clock{};
+  bool execute = false;           // -S: execute the graph and show what came of it.
+  bool run = true;                // -R or -S: schedule at all.
+  bool show_scores = false;       // -s
+  bool show_utilization = false;  // -U
+  bool quiet = false;             // -Q: no status, no transition.
+  bool explain = false;           // Our addition: reasons.
+  // Modifications before scheduling.
+  std::vector<std::string> nodes_up, nodes_down, nodes_failed;  // -u -d -f
+  std::vector<std::string> inject, fail;                        // -i -F: OPERATION_KEY@NODE=RC
+  std::optional<bool> quorum;                                   // -q
+  std::vector<std::string> tickets_granted, tickets_revoked, tickets_standby,
+      tickets_activated;  // -g -r -b -e
+};
+struct SimulationReport {
+  std::string text;
+  Plan plan;
+  cib::Document input;   // As scheduled, with modifications.
+  cib::Document output;  // After execution; the input when nothing was executed.
+};
+
+// Errors: kInvalidArgument for an operation that cannot be understood.
+Result<SimulationReport> run_simulation(cib::Document document, const SimulationRequest& request);
+
+// The moment a document carries in cib/@execution-date (epoch seconds).
+std::optional<WallTime> execution_date(const cib::Document& document);
+
+}  // namespace systole::pengine

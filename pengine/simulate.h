@@ -1,0 +1,38 @@
+// simulate(): executes a plan's graph on a document as if every action did what it should, or what the caller
+// wants to fail did fail. Pure. What crm_simulate --simulate and "what if" show.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "cib/document.h"
+#include "pengine/scheduler.h"
+
+namespace systole::pengine {
+
+// An operation's key on a node and the code it ends with: "web_start_0@node1=1".
+struct InjectedOp {
+  std::string resource, task, node;
+  std::int64_t interval_ms = 0;
+  int rc = 0;
+};
+Result<InjectedOp> parse_injected_op(std::string_view text);
+
+struct Simulation {
+  std::vector<std::string> lines;  // "Resource action: web             start on node1"
+  cib::Document after;
+  bool complete = true;  // Every action of the graph could be executed.
+};
+Simulation simulate(const cib::Document& before, const Plan& plan, WallTime now,
+                    const std::vector<InjectedOp>& fail = {});
+
+// Events that crm_simulate injects before it schedules.
+void inject_node(cib::Document& document, const std::string& node, bool up, bool clean);
+Result<void> inject_op(cib::Document& document, const InjectedOp& op,
+                       WallTime now);  // As if it had been executed
+void inject_quorum(cib::Document& document, bool quorate);
+void inject_ticket(cib::Document& document, const std::string& ticket, const std::string& attribute,
+                   const std::string& value);
+
+}  // namespace systole::pengine
