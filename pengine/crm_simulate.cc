@@ -133,8 +133,9 @@ void Report::schedule_it() {
     margin = "  * ";
   }
   for (const Score& score : result_.plan.scores) {
-    say(fmt::format("{}{}: {} {} score on {}: {}", margin, score.function, score.resource,
-                    score.function == "promotion" ? "promotion" : "allocation", score.node,
+    const bool promotion = score.function == "promotion";
+    say(fmt::format("{}{}{} {} score on {}: {}", margin, promotion ? "" : score.function + ": ",
+                    score.resource, promotion ? "promotion" : "allocation", score.node,
                     score_text(score.value)));
   }
 }
