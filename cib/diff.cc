@@ -1,5 +1,6 @@
 // Making one tree of another by small steps, and the diff that follows from it.
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "cib/edit.h"
@@ -17,6 +18,22 @@ std::string identity(pugi::xml_node node) {
     out.append(node.type() == pugi::node_comment ? "!" : "#").append(node.value());
   }
   return out;
+}
+
+bool same_identity(pugi::xml_node a, pugi::xml_node b) {
+  if (a.type() != b.type()) return false;
+  if (a.type() != pugi::node_element) return std::strcmp(a.value(), b.value()) == 0;
+  return std::strcmp(a.name(), b.name()) == 0 &&
+         std::strcmp(a.attribute("id").value(), b.attribute("id").value()) == 0;
+}
+
+// The usual case: the same children in the same order.
+bool same_children(pugi::xml_node a, pugi::xml_node b) {
+  a = a.first_child();
+  b = b.first_child();
+  for (; a && b; a = a.next_sibling(), b = b.next_sibling())
+    if (!same_identity(a, b)) return false;
+  return !a && !b;
 }
 
 // Which of `order`, a permutation, need not move: its longest increasing subsequence.
@@ -53,7 +70,17 @@ void Edit::become(pugi::xml_node element, pugi::xml_node source) {
 }
 
 void Edit::become_children(pugi::xml_node element, pugi::xml_node source) {
-  if (!element.first_child() && !source.first_child()) return;
+  if (same_children(element, source)) {
+    pugi::xml_node child = element.first_child(), wanted = source.first_child();
+    while (child) {
+      // Taken before: an element may be exchanged while it changes.
+      const pugi::xml_node next = child.next_sibling();
+      if (child.type() == pugi::node_element) become(child, wanted);
+      child = next;
+      wanted = wanted.next_sibling();
+    }
+    return;
+  }
   std::vector<pugi::xml_node> old(element.begin(), element.end());
   std::map<std::string, std::vector<std::size_t>> by_identity;  // In reverse: the next one is last.
   for (std::size_t i = old.size(); i-- > 0;) by_identity[identity(old[i])].push_back(i);

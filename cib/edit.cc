@@ -128,6 +128,7 @@ pugi::xml_node Edit::insert(pugi::xml_node parent, pugi::xml_node before, pugi::
   undo_.push_back({Undo::Kind::kInsert, node, parent, {}, {}, {}, {}});
   parents_.push_back(parent);
   if (within(parent, inserted_set_)) return node;
+  if (inserted_in_.insert(key(parent)).second && !is_unambiguous(parent)) rewrite(parent);
   inserted_.push_back(node);
   inserted_set_.insert(key(node));
   return node;

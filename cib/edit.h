@@ -93,7 +93,7 @@ class Edit {
   std::vector<Modification> modifications_;
   std::map<const void*, std::size_t> modification_of_;
   std::vector<pugi::xml_node> inserted_, moved_, removed_, rewritten_, parents_;
-  std::set<const void*> inserted_set_, rewritten_set_, moved_in_;
+  std::set<const void*> inserted_set_, rewritten_set_, moved_in_, inserted_in_;
 };
 
 }  // namespace systole::cib

@@ -133,14 +133,13 @@ class Patcher {
       if (!there) edit_.insert(*parent, place, p.node);
       return {};
     }
-    const std::string_view id = p.node.attribute("id").value();
+    const pugi::xml_attribute id = p.node.attribute("id");
+    if (!id && place && to_xml(place) == to_xml(p.node)) return {};  // Applied before.
     for (const pugi::xml_node child : parent->children(p.node.name())) {
-      if (id != child.attribute("id").value()) continue;
-      if (id.empty() && !p.node.attribute("id") && p.node.first_attribute())
-        continue;                                      // Told apart by attributes.
-      if (to_xml(child) == to_xml(p.node)) return {};  // Applied before.
+      if (!id || std::strcmp(id.value(), child.attribute("id").value()) != 0) continue;
+      if (to_xml(child) == to_xml(p.node)) return {};
       return fail(Errc::kExists, "the patch adds {} '{}' to {}, where another one with that id already is",
-                  p.node.name(), id, p.parent);
+                  p.node.name(), id.value(), p.parent);
     }
     edit_.insert(*parent, place, p.node);
     return {};

@@ -103,7 +103,8 @@ void append_step(std::string& out, pugi::xml_node node) {
   out.append("[@id=").append(1, quote).append(id.value()).append(1, quote).append("]");
 }
 
-bool same_step(pugi::xml_node a, pugi::xml_node b) {
+// Whether the path's step for `a` finds `b` too.
+bool finds(pugi::xml_node a, pugi::xml_node b) {
   if (a.type() != b.type() || std::strcmp(a.name(), b.name()) != 0) return false;
   const pugi::xml_attribute id = a.attribute("id");
   return !id || std::strcmp(id.value(), b.attribute("id").value()) == 0;
@@ -125,7 +126,7 @@ bool is_unambiguous(pugi::xml_node element) {
     const char* id = element.attribute("id").value();
     if (std::strchr(id, '\'') != nullptr && std::strchr(id, '"') != nullptr) return false;
     for (const pugi::xml_node sibling : element.parent().children())
-      if (sibling != element && same_step(element, sibling)) return false;
+      if (sibling != element && finds(element, sibling)) return false;
   }
   return true;
 }
