@@ -83,10 +83,18 @@ void Cluster::boot(Machine& m) {
   ports.processes = m.processes.get();
   m.journal = std::make_unique<SimJournal>(m.disk, *ports.timers, *ports.random);
   m.scheduler = std::make_unique<SimScheduler>(*ports.timers, SeededRandom(world_.random().next()));
-  const NodeLife self{m.id, Incarnation{++m.incarnation}};
   const Logger log = world_.logger(m.name);
-  m.ring = std::make_unique<membership::RingNode>(ports, log.named("membership"), config_, self, key_,
-                                                  "/var/lib/systole");
+  auto state = membership::RingState::begin_life(*ports.files, *ports.clock, "/var/lib/systole", m.id, log);
+  if (!state) {
+    // A full disk: the daemon says why and exits; somebody starts it again.
+    world_.trace(m.name + " cannot start: " + state.error().message);
+    return retry_boot(m);
+  }
+  const NodeLife self = state->self();
+  auto ring = membership::RingNode::create(
+      {.ports = ports, .log = log.named("membership"), .config = config_, .state = std::move(*state), .key = key_});
+  check(ring.has_value(), ring ? "" : ring.error().message.c_str());
+  m.ring = std::move(*ring);
   controller::Node::Parts parts;
   parts.ports = ports;
   parts.log = log;
@@ -111,6 +119,11 @@ void Cluster::boot(Machine& m) {
   });
   const auto started = m.node->start();
   check(started.has_value(), started ? "" : started.error().message.c_str());
+}
+
+void Cluster::retry_boot(Machine& m) {
+  stop_life(m);
+  world_.after(Seconds(10), [this, &m] { boot(m); });
 }
 
 // The objects of a life are freed in an event of the world's own: the crash may come out of one of their

@@ -31,8 +31,6 @@ class Cluster {
     std::unique_ptr<controller::Node> node;
     membership::View view;  // Last installed, as the node's observer saw it.
     membership::Quorum quorum;
-    std::uint64_t incarnation = 0;
-    bool boot_pending = false;
   };
 
   // `nodes` machines n1…nN, powered and booted, with the same initial CIB already on their disks.
@@ -58,14 +56,13 @@ class Cluster {
 
  private:
   void stop_life(Machine& m);
+  void retry_boot(Machine& m);
 
   World& world_;
   ClusterWorld real_;
   membership::ClusterConfig config_;
   Bytes key_;
   std::vector<std::unique_ptr<Machine>> machines_;
-  // Lives that ended inside one of their own callbacks: freed by the next event.
-  std::vector<std::shared_ptr<void>> graveyard_;
 };
 
 }  // namespace systole::sim
