@@ -22,8 +22,10 @@ class Console {
   virtual void out(std::string_view text) = 0;  // Standard output; buffered until the tool ends or `flush`.
   virtual void err(std::string_view text) = 0;  // Standard error, at once.
   virtual void flush() = 0;
-  virtual Result<std::string> input() = 0;  // All of standard input.
-  virtual bool colour() const = 0;          // Standard output is a terminal that shows colours.
+  virtual Result<void> redirect(const std::string& file) = 0;  // What goes to `out` from now on.
+  virtual Result<std::string> input() = 0;                     // All of standard input.
+  virtual bool terminal() const = 0;                           // Input and output are a terminal.
+  virtual bool colour() const = 0;  // Standard output is a terminal that shows colours.
 };
 
 struct Context {

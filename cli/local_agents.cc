@@ -51,27 +51,6 @@ bool plain(const std::string& name) {
   return !name.empty() && name.find('/') == std::string::npos && name[0] != '.';
 }
 
-Result<std::string> agent_program(const Paths& paths, const std::string& agent_class,
-                                  const std::string& provider, const std::string& type) {
-  std::vector<std::string> places;
-  if (agent_class == "ocf") {
-    places.push_back(resource_folder(paths) + "/" + provider + "/" + type);
-    places.push_back(paths.own_agents + "/" + provider + "/" + type);
-    if (provider == "heartbeat") places.push_back(paths.own_agents + "/systole/" + type);
-  } else if (agent_class == "stonith") {
-    places.push_back(paths.fence_agents + "/" + type);
-  } else if (agent_class == "lsb" || agent_class == "service") {
-    places.push_back(paths.lsb + "/" + type);
-  }
-  std::string looked;
-  for (const std::string& place : places) {
-    if (is_executable(place)) return place;
-    looked += (looked.empty() ? "" : ", ") + place;
-  }
-  return fail(Errc::kNotFound, "agent {}:{}{}{} is not installed (looked for {})", agent_class, provider,
-              provider.empty() ? "" : ":", type, looked.empty() ? "nothing: unknown class" : looked);
-}
-
 std::string escaped(std::string_view text) {
   std::string xml;
   for (const char c : text) {
@@ -133,6 +112,27 @@ std::string lsb_metadata(const std::string& type, const std::string& script) {
 
 }  // namespace
 
+Result<std::string> local_agent_program(const Paths& paths, const std::string& agent_class,
+                                        const std::string& provider, const std::string& type) {
+  std::vector<std::string> places;
+  if (agent_class == "ocf") {
+    places.push_back(resource_folder(paths) + "/" + provider + "/" + type);
+    places.push_back(paths.own_agents + "/" + provider + "/" + type);
+    if (provider == "heartbeat") places.push_back(paths.own_agents + "/systole/" + type);
+  } else if (agent_class == "stonith") {
+    places.push_back(paths.fence_agents + "/" + type);
+  } else if (agent_class == "lsb" || agent_class == "service") {
+    places.push_back(paths.lsb + "/" + type);
+  }
+  std::string looked;
+  for (const std::string& place : places) {
+    if (is_executable(place)) return place;
+    looked += (looked.empty() ? "" : ", ") + place;
+  }
+  return fail(Errc::kNotFound, "agent {}:{}{}{} is not installed (looked for {})", agent_class, provider,
+              provider.empty() ? "" : ":", type, looked.empty() ? "nothing: unknown class" : looked);
+}
+
 std::vector<std::string> local_classes(const Paths& paths) {
   std::vector<std::string> classes{"lsb", "ocf", "service", "stonith"};
   if (!list_folder(paths.heartbeat).empty()) classes.insert(classes.begin(), "heartbeat");
@@ -184,7 +184,7 @@ Result<std::string> local_metadata(const Paths& paths, const std::string& agent_
                 "\"{}:{}:{}\" is not an agent's name: use class:provider:type or class:type", agent_class,
                 provider, type);
   }
-  const auto program = agent_program(paths, agent_class, provider, type);
+  const auto program = local_agent_program(paths, agent_class, provider, type);
   if (!program) return fail(program.error());
   if (agent_class == "lsb" || agent_class == "service") {
     const auto script = read_file(*program);

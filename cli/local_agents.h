@@ -14,6 +14,9 @@ std::vector<std::string> local_classes(const Paths& paths);
 std::vector<std::string> local_providers(const Paths& paths, const std::string& agent_class);
 std::vector<std::string> local_types(const Paths& paths, const std::string& agent_class,
                                      const std::string& provider);
+// Its program; kNotFound says where it was looked for.
+Result<std::string> local_agent_program(const Paths& paths, const std::string& agent_class,
+                                        const std::string& provider, const std::string& type);
 Result<std::string> local_metadata(const Paths& paths, const std::string& agent_class,
                                    const std::string& provider, const std::string& type);
 
