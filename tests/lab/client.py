@@ -45,7 +45,7 @@ def describe(count, name="default", nets=1, token=None, two_node=False, options=
     bin_dir = binaries()
     return {"name": name, "nets": nets, "token": token, "two_node": two_node, "options": options or {}, "mode": mode,
             "start": start, "state_size": state_size, "boot_delay": boot_delay, "nodes": nodes, "host": host,
-            "bin": bin_dir, "agents": os.path.join(os.path.dirname(bin_dir), "agents"),
+            "bin": bin_dir, "agents": os.path.join(os.path.dirname(bin_dir), "resource.d"),
             "daemon": daemon or [f"{bin_dir if loopback else files.LAB_BIN}/systoled"]}
 
 
