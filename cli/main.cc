@@ -4,11 +4,19 @@
 
 #include <cstdio>
 
+#include "cli/crm/main.h"
 #include "cli/options.h"
 #include "cli/tools.h"
 
 namespace systole::cli {
 namespace {
+
+// The shell is not among tools(): it stands on top of them.
+constexpr ToolEntry kShell{"crm", crm::run_crm, "the shell of the cluster"};
+
+const ToolEntry* find_program(std::string_view name) {
+  return name == kShell.name ? &kShell : find_tool(name);
+}
 
 std::string base_name(const char* path) {
   const std::string text = path == nullptr ? "" : path;
@@ -19,6 +27,7 @@ std::string overview() {
   std::string text =
       "systole - the tools of the cluster in one program\n\nUsage: systole TOOL [options], or call it by the "
       "tool's name\n\nTools:\n";
+  text += fmt::format("  {:<22}{}\n", kShell.name, kShell.summary);
   for (const ToolEntry& tool : tools()) text += fmt::format("  {:<22}{}\n", tool.name, tool.summary);
   return text + "\nsystole TOOL --help explains each.\n";
 }
@@ -26,10 +35,10 @@ std::string overview() {
 int run(int argc, char** argv) {
   std::vector<std::string> args(argv + std::min(argc, 1), argv + argc);
   std::string name = base_name(argc > 0 ? argv[0] : nullptr);
-  const ToolEntry* tool = find_tool(name);
+  const ToolEntry* tool = find_program(name);
   if (tool == nullptr && !args.empty()) {
     name = args.front();
-    tool = find_tool(name);
+    tool = find_program(name);
     args.erase(args.begin());
   }
   Context context = process_context(name, std::move(args));

@@ -55,12 +55,12 @@ struct Cib {
   std::string show() const {
     std::string text;
     for (const auto object : configuration.objects())
-      text += format_object(object, {referenced_ids(root), false}) + '\n';
+      text += format_object(object, {referenced_ids(root)}) + '\n';
     return text;
   }
   std::string show(const std::string& id) const {
     const auto object = configuration.find(id);
-    return object ? format_object(object, {referenced_ids(root), false}) : "nothing";
+    return object ? format_object(object, {referenced_ids(root)}) : "nothing";
   }
   std::string xml() const {
     std::ostringstream out;

@@ -367,4 +367,28 @@ std::string format_object(pugi::xml_node object, const FormatOptions& options) {
   return says_all(text, object, *kind) ? text : xml_text(object);
 }
 
+std::string colourise(string_view text) {
+  constexpr string_view kKeyword = "\x1b[1;32m", kName = "\x1b[36m", kOff = "\x1b[0m";
+  std::string result;
+  bool line_start = true;
+  while (!text.empty()) {
+    const auto end = text.find_first_of(" \n\t");
+    const auto word = text.substr(0, end);
+    const auto equals = word.find('=');
+    if (line_start && !word.empty()) {
+      result += fmt::format("{}{}{}", kKeyword, word, kOff);
+    } else if (equals != string_view::npos && equals > 0 && word.front() != '"') {
+      result += fmt::format("{}{}{}{}", kName, word.substr(0, equals), kOff, word.substr(equals));
+    } else {
+      result += word;
+    }
+    if (!word.empty()) line_start = false;
+    if (end == string_view::npos) break;
+    line_start |= text[end] == '\n';
+    result += text[end];
+    text.remove_prefix(end + 1);
+  }
+  return result;
+}
+
 }  // namespace systole::crm

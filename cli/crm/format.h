@@ -15,11 +15,12 @@
 namespace systole::crm {
 
 struct FormatOptions {
-  Ids referenced;       // Ids that others refer to by id-ref: shown as $id=.
-  bool colour = false;  // Keywords and attribute names in colour, for a terminal.
+  Ids referenced;  // Ids that others refer to by id-ref: shown as $id=.
 };
 
 std::string format_object(pugi::xml_node object, const FormatOptions& options = {});
+// The same text with keywords and names in colour, for a terminal.
+std::string colourise(std::string_view text);
 // Ids that an id-ref within `configuration` refers to.
 Ids referenced_ids(pugi::xml_node configuration);
 // "ocf:heartbeat:IPaddr2", "@template"; ocf:heartbeat is left away as crmsh does.

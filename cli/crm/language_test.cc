@@ -26,7 +26,7 @@ std::string to_text(const std::string& xml, const std::string& section) {
   pugi::xml_document document;
   auto place = document.append_child("configuration").append_child(section.c_str());
   EXPECT_TRUE(place.append_buffer(xml.data(), xml.size())) << xml;
-  return format_object(place.first_child(), {referenced_ids(document), false});
+  return format_object(place.first_child(), {referenced_ids(document)});
 }
 
 struct Pair {
@@ -202,7 +202,7 @@ TEST(Show, SetsThatOthersReferToShowTheirIds) {
   pugi::xml_document document;
   auto resources = document.append_child("configuration").append_child("resources");
   ASSERT_TRUE(resources.append_buffer(xml.data(), xml.size()));
-  const FormatOptions options{referenced_ids(document), false};
+  const FormatOptions options{referenced_ids(document)};
   EXPECT_EQ(format_object(resources.first_child().first_child(), options),
             "primitive a lsb:a \\\n\tparams $id=shared k=v");
   EXPECT_EQ(format_object(resources.first_child().last_child(), options),

@@ -1,0 +1,165 @@
+#include "cli/crm/commit.h"
+
+#include "cib/ops.h"
+#include "cib/schema.h"
+#include "cli/crm/attributes.h"
+#include "cli/crm/merge.h"
+#include "cli/crm/xml.h"
+#include "pengine/scheduler.h"
+
+namespace systole::crm {
+namespace {
+
+using std::string_view;
+
+constexpr int kMostTries = 50;  // Somebody else was faster this often: something is wrong.
+
+Configuration in(const cib::Document& document) { return Configuration(document.root()); }
+
+void append(std::vector<std::string>& to, std::vector<std::string> more) {
+  for (auto& item : more)
+    if (std::find(to.begin(), to.end(), item) == to.end()) to.push_back(std::move(item));
+}
+
+std::string default_timeout(const Configuration& configuration) {
+  for (const auto set : elements(configuration.section("op_defaults")))
+    if (const auto pair = find_nvpair(set, "timeout"); pair && !set.child("rule"))
+      return std::string(attr(pair, "value"));
+  return "20s";
+}
+
+// The sets that give a resource its parameters: its own, those it refers to, its template's.
+std::vector<pugi::xml_node> parameter_sets(const Configuration& configuration, pugi::xml_node resource) {
+  std::vector<pugi::xml_node> sets;
+  for (const auto set : resource.children("instance_attributes")) {
+    if (!set.attribute("id-ref")) {
+      sets.push_back(set);
+      continue;
+    }
+    walk(configuration.node(), [&](pugi::xml_node node) {
+      if (name_of(node) == "instance_attributes" && attr(node, "id") == attr(set, "id-ref"))
+        sets.push_back(node);
+    });
+  }
+  return sets;
+}
+
+void judge_resource(Shell& shell, const Configuration& configuration, pugi::xml_node resource,
+                    Judgement& judgement) {
+  auto definition = resource;
+  auto sets = parameter_sets(configuration, resource);
+  if (resource.attribute("template")) {
+    definition = configuration.find(attr(resource, "template"));
+    if (!definition) return;  // Told as a dangling reference.
+    for (const auto set : parameter_sets(configuration, definition)) sets.push_back(set);
+  }
+  const auto& agent =
+      shell.agent(std::string(attr(definition, "class")), std::string(attr(definition, "provider")),
+                  std::string(attr(definition, "type")));
+  const auto id = attr(resource, "id");
+  if (!agent) {
+    const std::string message = fmt::format("{}: {}", id, agent.error().message);
+    auto& list = agent.error().code == Errc::kNotFound ? judgement.errors : judgement.warnings;
+    list.push_back(message);
+    return;
+  }
+  auto checked = check_resource(resource, sets, *agent, default_timeout(configuration));
+  append(judgement.errors, std::move(checked.errors));
+  append(judgement.warnings, std::move(checked.warnings));
+}
+
+void judge_agents(Shell& shell, const Configuration& before, const Configuration& after,
+                  Judgement& judgement) {
+  for (const auto object : after.objects()) {
+    if (name_of(object) != "primitive" && name_of(object) != "template") continue;
+    const auto old = before.find(attr(object, "id"));
+    if (!old || !same_tree(old, object)) judge_resource(shell, after, object, judgement);
+  }
+}
+
+std::vector<std::string> complaints(const cib::Document& document, bool errors) {
+  std::vector<std::string> messages;
+  for (auto& problem : pengine::schedule(document).problems) {
+    const bool is_error = problem.severity == pengine::Problem::Severity::kError;
+    if (is_error == errors && problem.severity != pengine::Problem::Severity::kNotice)
+      messages.push_back(std::move(problem.message));
+  }
+  return messages;
+}
+
+void judge_schedule(const cib::Document& before, const cib::Document& after, Judgement& judgement) {
+  const auto old = complaints(before, true);
+  for (auto& message : complaints(after, true)) {
+    const bool known = std::find(old.begin(), old.end(), message) != old.end();
+    (known ? judgement.warnings : judgement.errors).push_back(std::move(message));
+  }
+  append(judgement.warnings, complaints(after, false));
+}
+
+bool report(Shell& shell, const Judgement& judgement, bool force) {
+  for (const auto& message : judgement.warnings) shell.warn(message);
+  for (const auto& message : judgement.refusals) shell.error(message);
+  for (const auto& message : judgement.errors) shell.error(message);
+  if (!judgement.refusals.empty()) return false;
+  if (judgement.errors.empty() || force) return true;
+  return shell.ask("There are errors. Commit all the same");
+}
+
+}  // namespace
+
+Judgement judge(Shell& shell, const cib::Document& before, const cib::Document& after, bool deep) {
+  Judgement judgement;
+  const auto old = dangling_references(in(before));
+  for (auto& problem : dangling_references(in(after)))
+    if (std::find(old.begin(), old.end(), problem) == old.end())
+      append(judgement.refusals, {std::move(problem)});
+  if (judgement.refusals.empty()) {
+    for (auto& finding : cib::validate(after))
+      append(finding.error ? judgement.refusals : judgement.warnings, {std::move(finding.message)});
+  }
+  if (!judgement.refusals.empty() || !deep) return judgement;
+  const auto old_unknown = unknown_nodes(in(before));
+  for (auto& problem : unknown_nodes(in(after)))
+    if (std::find(old_unknown.begin(), old_unknown.end(), problem) == old_unknown.end())
+      judgement.warnings.push_back(std::move(problem));
+  judge_agents(shell, in(before), in(after), judgement);
+  judge_schedule(before, after, judgement);
+  return judgement;
+}
+
+bool commit_copy(Shell& shell, WorkingCopy& copy, bool force, bool deep) {
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    auto live = shell.fresh_document();
+    if (!live) return shell.error(live.error());
+    auto session = shell.session();
+    if (!session) return shell.error(session.error());
+    auto merged = live->clone();
+    const auto conflicts = merge_configuration(in(copy.base).node(), in(copy.mine).node(), in(merged).node());
+    for (const auto& conflict : conflicts)
+      shell.error(fmt::format("conflict in {}: {}", conflict.object, conflict.what));
+    if (!conflicts.empty())
+      return shell.error(
+          "somebody else has changed the same objects; nothing was committed. `refresh` drops your changes");
+    for (const char* name : {"validate-with"})
+      if (attr(copy.mine.root(), name) != attr(copy.base.root(), name))
+        set_attr(merged.root(), name, attr(copy.mine.root(), name));
+    // Judged once: a merge with what came meanwhile is judged by the cluster itself.
+    if (tries == 0 && !report(shell, judge(shell, *live, merged, deep), force)) return false;
+    auto version = live->version();
+    version.epoch += 1;
+    version.num_updates = 0;
+    merged.set_version(version);
+    cib::Op op;
+    op.kind = cib::Op::Kind::kPatch;
+    op.xml = cib::diff(*live, merged, true);
+    auto done = op.xml.empty() ? Result<std::string>(std::string{}) : (*session)->cib(std::move(op), false);
+    if (!done && (done.error().code == Errc::kOld || done.error().code == Errc::kConflict)) continue;
+    if (!done) return shell.error(done.error());
+    copy.base = merged.clone();
+    copy.mine = std::move(merged);
+    return true;
+  }
+  return shell.error("the configuration changes faster than this commit can follow; try again");
+}
+
+}  // namespace systole::crm
