@@ -205,7 +205,6 @@ std::string format_agent_info(const Agent& agent) {
   for (const auto& p : agent.parameters) {
     std::string type = p.type.empty() ? "string" : p.type;
     if (p.has_default && !p.default_value.empty()) type += fmt::format(", [{}]", squeeze(p.default_value));
-    if (p.unique) type += ", unique";
     if (p.deprecated) type += ", deprecated";
     text += fmt::format("{}{} ({}): {}\n", squeeze(p.name), p.required ? "*" : "", type, p.shortdesc);
     if (!p.options.empty()) text += fmt::format("    Allowed: {}\n", join(p.options, ", "));

@@ -19,9 +19,7 @@ Result<std::string> path_of(Shell& shell, const std::string& name) {
 
 // The cluster itself, whatever shadow is in use.
 Result<std::unique_ptr<cli::Session>> cluster(Shell& shell) {
-  auto choice = shell.context().choice;
-  choice.shadow.clear();
-  return shell.context().open(choice);
+  return shell.context().open(shell.cluster_choice());
 }
 
 Words shadows(Shell& shell) {

@@ -22,13 +22,13 @@ constexpr std::string_view kUsage =
 
 struct Parsed {
   Words words;
-  std::string file;
+  std::string file, shadow;
   bool help = false, version = false;
   std::string error;
 };
 
 // Options end at the first word that is none: what follows belongs to the command.
-Parsed parse_options(const std::vector<std::string>& args, Options& options, cli::SessionChoice& choice) {
+Parsed parse_options(const std::vector<std::string>& args, Options& options) {
   Parsed parsed;
   std::size_t i = 0;
   const auto value = [&](std::string_view name) -> std::string {
@@ -47,7 +47,7 @@ Parsed parse_options(const std::vector<std::string>& args, Options& options, cli
     if (is("-f", "--file"))
       parsed.file = value("-f");
     else if (is("-c", "--cib"))
-      choice.shadow = value("-c");
+      parsed.shadow = value("-c");
     else if (is("-D", "--display") || is("-H", "--history") || is("-X", "--profile"))
       options.colour = value(arg) != "plain" && options.colour;
     else if (is("-F", "--force"))
@@ -74,7 +74,7 @@ Parsed parse_options(const std::vector<std::string>& args, Options& options, cli
 
 int run_shell(cli::Context& context, Terminal* terminal) {
   Shell shell(context);
-  const auto parsed = parse_options(context.args, shell.options(), context.choice);
+  const auto parsed = parse_options(context.args, shell.options());
   if (!parsed.error.empty()) {
     shell.error(parsed.error);
     context.console->err(kUsage);
@@ -85,6 +85,7 @@ int run_shell(cli::Context& context, Terminal* terminal) {
     context.console->flush();
     return 0;
   }
+  if (!parsed.shadow.empty()) shell.use_shadow(parsed.shadow);
   if (terminal != nullptr) terminal->attach(shell);
   if (!parsed.words.empty()) return shell.run_once(parsed.words);
   if (parsed.file.empty() && terminal != nullptr && terminal->interactive()) return terminal->run(shell);

@@ -26,7 +26,7 @@ std::string_view behind_word(std::string_view raw) {
 
 bool WorkingCopy::changed() const { return !same_tree(base.root(), mine.root()); }
 
-Shell::Shell(cli::Context& context) : context_(context), path_{&root_level()} {
+Shell::Shell(cli::Context& context) : context_(context), path_{&root_level()}, file_(context.choice.file) {
   options_.editor = context.variable("EDITOR");
   options_.pager = context.variable("PAGER");
 }
@@ -91,8 +91,16 @@ Result<cib::Document> Shell::fresh_document() {
 
 void Shell::use_shadow(const std::string& name) {
   context_.choice.shadow = name;
+  context_.choice.file = name.empty() ? file_ : std::string{};
   session_.reset();
   working_.reset();
+}
+
+cli::SessionChoice Shell::cluster_choice() const {
+  auto choice = context_.choice;
+  choice.shadow.clear();
+  choice.file = file_;
+  return choice;
 }
 
 Result<WorkingCopy*> Shell::working() {

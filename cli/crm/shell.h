@@ -70,8 +70,9 @@ class Shell {
   Result<cli::Session*> session();
   // The whole CIB as it is now. A file is read anew, where that is possible: others write it too.
   Result<cib::Document> fresh_document();
-  void use_shadow(const std::string& name);  // Empty: the live cluster.
-  bool live();                               // The session is a running cluster's.
+  void use_shadow(const std::string& name);   // Empty: the cluster (or CIB_file) again.
+  cli::SessionChoice cluster_choice() const;  // The cluster or file, whatever shadow is in use.
+  bool live();                                // The session is a running cluster's.
 
   // The working copy of the configure level; read from the cluster at first use.
   Result<WorkingCopy*> working();
@@ -99,6 +100,7 @@ class Shell {
   Options options_;
   std::vector<const Level*> path_;
   std::unique_ptr<cli::Session> session_;
+  std::string file_;  // CIB_file, also while a shadow is in use.
   std::optional<WorkingCopy> working_;
   std::map<std::string, Result<Agent>> agents_;
   bool quit_ = false;

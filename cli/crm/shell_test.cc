@@ -304,7 +304,7 @@ TEST_F(ShellTest, AgentsAreListedAndExplained) {
   EXPECT_TRUE(
       info.starts_with("A test (ocf:heartbeat:IPaddr2)\n\nA test agent.\nSecond paragraph.\n\nParameters (*: "
                        "required, []: default):\n\n"
-                       "ip* (string, unique): IP\n    The address.\n"))
+                       "ip* (string): IP\n    The address.\n"))
       << info;
   EXPECT_NE(info.find("Operations' defaults (advisory minimum):\n\n    start         timeout=20s\n"),
             std::string::npos)

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 
 #include "cli/host.h"
@@ -90,11 +91,34 @@ unsigned char complete(EditLine* edit, int) {
   return CC_REDISPLAY;
 }
 
+volatile std::sig_atomic_t interrupted = 0;  // Control-C while a line is read.
+
+// Control-C drops the line; while a command runs it ends the program as everywhere.
+class DropLineOnInterrupt {
+ public:
+  DropLineOnInterrupt() {
+    interrupted = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    ::sigaction(SIGINT, &action, &before_);
+  }
+  ~DropLineOnInterrupt() { ::sigaction(SIGINT, &before_, nullptr); }
+
+ private:
+  struct sigaction before_ {};
+};
+
 // One line without its end; none at the end of input.
 std::optional<std::string> read_line(Editing& editing, const std::string& prompt) {
   editing.prompt = prompt;
   int count = 0;
+  const DropLineOnInterrupt guard;
   const char* line = el_gets(editing.edit, &count);
+  if (line == nullptr && interrupted != 0) {
+    el_reset(editing.edit);
+    [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, "\n", 1);
+    return std::string{};
+  }
   if (line == nullptr || count <= 0) return std::nullopt;
   std::string text(line, static_cast<std::size_t>(count));
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
@@ -175,6 +199,7 @@ int Terminal::run(Shell& shell) {
       if (shell.finish()) break;
       continue;
     }
+    if (line->empty()) pending.clear();
     pending += *line;
     if (is_continued(pending)) {
       pending.erase(pending.find_last_of('\\'));
