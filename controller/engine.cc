@@ -133,8 +133,13 @@ void Engine::submit(cib::Op op, const char* what, bool wait) {
 // --- Fencing outcomes -------------------------------------------------------------------------------------
 
 void Engine::on_outcome(const stonith::Outcome& outcome) {
-  const stonith::Request& request = outcome.request;
+  stonith::Request request = outcome.request;
   if (!outcome.succeeded || request.action == "on") return;
+  // A person speaks of the node as it is known, and of no member.
+  if (outcome.device.empty()) {
+    const NodeLife known = known_life(replica_.document(), request.target);
+    if (raw(known.incarnation) != 0) request.life = known;
+  }
   const auto present = std::find_if(view_.members.begin(), view_.members.end(),
                                     [&](const NodeLife& m) { return m.node == request.life.node; });
   if (present != view_.members.end() && present->incarnation != request.life.incarnation) return;

@@ -111,7 +111,10 @@ void Node::State::on_synced(const membership::View& at, const std::vector<NodeId
 void Node::State::on_change(const cib::Change& change) {
   if (change.configuration) fencer.configure(replica.document());
   engine.on_change(change);
-  if (change.status) check_join();
+  if (change.status) {
+    check_join();
+    check_shutdown();
+  }
   for (const auto& observer : change_observers) observer(change);
 }
 
@@ -195,6 +198,17 @@ void Node::State::shutdown() {
   watch_shutdown();
 }
 
+// Somebody asked for it from another node.
+void Node::State::check_shutdown() {
+  if (stopping || left || !replica.synced()) return;
+  const auto asked = attribute_value(replica.document(), name, "shutdown", false);
+  if (!asked || *asked == "0" || !has_dc()) return;
+  stopping = true;
+  log.notice("asked to stop from another node: the DC moves what runs here");
+  stop_asked = dc_seen = parts.ports.clock->now();
+  watch_shutdown();
+}
+
 void Node::State::watch_shutdown() {
   if (stopping_here || left) return;
   const Time now = parts.ports.clock->now();
@@ -249,6 +263,7 @@ cib::Replica& Node::cib() { return state_->replica; }
 lrmd::Executor& Node::executor() { return state_->executor; }
 stonith::Fencer& Node::fencer() { return state_->fencer; }
 membership::Membership& Node::membership() { return *state_->parts.membership; }
+cib::Journal& Node::journal() { return *state_->parts.journal; }
 const membership::ClusterConfig& Node::config() const { return state_->parts.config; }
 const membership::View& Node::view() const { return state_->view; }
 const membership::Quorum& Node::quorum() const { return state_->quorum; }

@@ -63,6 +63,7 @@ class Node {
   lrmd::Executor& executor();
   stonith::Fencer& fencer();
   membership::Membership& membership();
+  cib::Journal& journal();
   const membership::ClusterConfig& config() const;
   const membership::View& view() const;  // Installed last; no members before the first.
   const membership::Quorum& quorum() const;

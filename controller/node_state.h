@@ -43,6 +43,7 @@ struct Node::State {
   bool has_dc() const;
   std::string dc_name() const;
   void shutdown();
+  void check_shutdown();
   void watch_shutdown();
   void stop_here(const char* why, Duration deadline);
   void leave();

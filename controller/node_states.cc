@@ -150,8 +150,7 @@ bool needs_confirmation(const cib::Document& document, const NodeLife& fenced, c
   const pugi::xml_node state = node_state(document, name);
   if (!state) return true;
   const NodeLife known = known_life(document, name);
-  if (raw(known.incarnation) != 0 && raw(fenced.incarnation) != 0 && known.incarnation != fenced.incarnation)
-    return false;
+  if (raw(known.incarnation) != 0 && known.incarnation != fenced.incarnation) return false;
   return std::string_view(state.attribute("expected").value()) != "down" ||
          std::string_view(state.attribute("crmd").value()) != "offline" || state.first_child();
 }
