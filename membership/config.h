@@ -2,6 +2,8 @@
 // and defaults, except where docs/design.md says that ours differ.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,11 +33,12 @@ struct TotemOptions {
   std::optional<Milliseconds> consensus;  // Default: 1.2 * token. An upper bound only.
   Milliseconds merge{200};
   unsigned fail_recv_const = 2500;
-  unsigned seqno_unchanged_const = 30;
+  unsigned seqno_unchanged_const = 3;  // Ours: members can call a resting token, so it may rest early.
   unsigned window_size = 50;
   unsigned max_messages = 17;
   unsigned netmtu = 1500;
   std::uint16_t port = 5405;  // interface.mcastport of link 0; link n uses its own or port + n.
+  std::map<unsigned, std::uint16_t> link_ports;  // interface.mcastport of the links that name one.
 };
 
 struct QuorumOptions {
@@ -55,11 +58,19 @@ struct ClusterConfig {
 
   const ConfiguredNode* find(NodeId id) const;
   const ConfiguredNode* find(std::string_view name) const;
+  std::uint16_t port_of(unsigned link) const;
+  std::size_t links() const;  // The most addresses that a node has; at least 1.
 };
 
 // Errors (kInvalidConfig) name the line, what is wrong with it, and the remedy. Never throws, never loops, on
 // any input.
 Result<ClusterConfig> parse_corosync_conf(std::string_view text);
+
+// Replaces names among the nodes' addresses by what `resolve` says (numeric; getaddrinfo in production).
+// Addresses that are numeric already are not asked for. Error: kInvalidConfig, naming node, address and the
+// reason.
+using Resolve = std::function<Result<std::string>(const std::string& name)>;
+Result<void> resolve_addresses(ClusterConfig& config, const Resolve& resolve);
 
 // Which of the nodes this host is: by `hostname` as a node's name, or else by an address of this host.
 // Error: kInvalidConfig, listing what was compared.

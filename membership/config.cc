@@ -1,0 +1,598 @@
+// corosync.conf(5): lines of `section {`, `}`, `key: value` and `# comment`.
+#include "membership/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "membership/wire.h"
+
+namespace systole::membership {
+namespace {
+
+constexpr std::size_t kMaxText = 1 << 20;
+constexpr std::size_t kMaxDepth = 4;
+constexpr std::size_t kMaxLinks = 8;
+constexpr std::size_t kMaxName = 255;
+constexpr std::size_t kMaxWarnings = 100;
+
+struct Line {
+  unsigned number = 0;
+  std::string_view key, value;
+};
+
+std::string_view trim(std::string_view s) {
+  constexpr std::string_view kBlank = " \t\r\f\v";
+  const auto first = s.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return s.substr(first, s.find_last_not_of(kBlank) - first + 1);
+}
+
+// What a person typed, safe to print and not too long.
+std::string shown(std::string_view s) {
+  std::string out;
+  for (const char c : s.substr(0, 60)) out += c >= ' ' && c < 127 ? c : '?';
+  return s.size() > 60 ? out + "..." : out;
+}
+
+tl::unexpected<Error> bad(const Line& line, const std::string& what) {
+  return fail(Errc::kInvalidConfig, "corosync.conf line {}: {}", line.number, what);
+}
+
+Result<std::uint64_t> number(const Line& line, std::uint64_t least, std::uint64_t most) {
+  std::uint64_t value = 0;
+  const char* end = line.value.data() + line.value.size();
+  const auto [at, error] = std::from_chars(line.value.data(), end, value);
+  if (error != std::errc{} || at != end || line.value.empty() || value < least || value > most) {
+    return bad(line, fmt::format("{}: \"{}\" is not usable: give a whole number from {} to {}",
+                                 shown(line.key), shown(line.value), least, most));
+  }
+  return value;
+}
+
+Result<bool> flag(const Line& line) {
+  if (line.value == "1" || line.value == "yes" || line.value == "on" || line.value == "true") return true;
+  if (line.value == "0" || line.value == "no" || line.value == "off" || line.value == "false") return false;
+  return bad(line, fmt::format("{}: \"{}\" is neither yes nor no", shown(line.key), shown(line.value)));
+}
+
+class Parser {
+ public:
+  Result<ClusterConfig> parse(std::string_view text);
+
+ private:
+  struct Section {
+    std::string path;  // "totem.interface"
+    unsigned line = 0;
+  };
+  struct DraftNode {
+    ConfiguredNode node;
+    std::map<unsigned, std::string> addresses;
+    unsigned line = 0;
+    bool has_id = false;
+  };
+  struct DraftInterface {
+    std::optional<unsigned> link;
+    std::optional<std::uint16_t> port;
+  };
+
+  Result<void> take(const Line& line);
+  Result<void> open(const Line& line);
+  Result<void> close(const Line& line);
+  Result<void> totem(const Line& line);
+  Result<void> interface(const Line& line);
+  Result<void> node(const Line& line);
+  Result<void> quorum(const Line& line);
+  Result<void> logging(const Line& line);
+  Result<void> end_node();
+  Result<void> end_interface();
+  Result<void> finish();
+  Result<void> check_nodes();
+  Result<void> check_totem();
+  Result<void> check_quorum();
+  template <typename T>
+  Result<void> set_number(const Line& line, T& target, std::uint64_t least, std::uint64_t most) {
+    const auto value = number(line, least, most);
+    if (!value) return fail(value.error());
+    target = static_cast<T>(*value);
+    return {};
+  }
+  template <typename T>
+  Result<void> set_ms(const Line& line, T& target, std::uint64_t least, std::uint64_t most) {
+    const auto value = number(line, least, most);
+    if (!value) return fail(value.error());
+    target = Milliseconds(static_cast<std::int64_t>(*value));
+    return {};
+  }
+  void warn(const Line& line, std::string_view what) {
+    if (config_.warnings.size() < kMaxWarnings) {
+      config_.warnings.push_back(fmt::format("line {}: {}", line.number, what));
+    }
+  }
+  void unknown(const Line& line) {
+    warn(line, fmt::format("option {} in section {} is not known and has no effect", shown(line.key),
+                           shown(sections_.empty() ? "" : sections_.back().path)));
+  }
+  void unused(const Line& line, std::string_view why) {
+    warn(line, fmt::format("option {} has no effect: {}", shown(line.key), why));
+  }
+
+  ClusterConfig config_;
+  std::vector<Section> sections_;
+  std::vector<DraftNode> nodes_;
+  std::optional<DraftNode> node_;
+  std::optional<DraftInterface> interface_;
+  unsigned interfaces_ = 0;
+  bool to_logfile_ = false;
+  std::string logfile_;
+  unsigned two_node_line_ = 0;
+  unsigned last_line_ = 0;
+};
+
+Result<ClusterConfig> Parser::parse(std::string_view text) {
+  if (text.size() > kMaxText) {
+    return fail(Errc::kInvalidConfig,
+                "corosync.conf has {} bytes, at most {} are expected: is it the right file?", text.size(),
+                kMaxText);
+  }
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const std::string_view raw = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    ++last_line_;
+    const std::string_view line = trim(raw);
+    if (line.empty() || line.front() == '#') continue;
+    if (line.find('\0') != std::string_view::npos) {
+      return bad({last_line_, {}, {}}, "a zero byte is no text: is it the right file?");
+    }
+    if (auto taken = take({last_line_, line, {}}); !taken) return fail(taken.error());
+  }
+  if (auto finished = finish(); !finished) return fail(finished.error());
+  return std::move(config_);
+}
+
+Result<void> Parser::take(const Line& line) {
+  const std::string_view text = line.key;
+  if (text == "}") return close(line);
+  if (text.back() == '{') return open({line.number, trim(text.substr(0, text.size() - 1)), {}});
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) {
+    return bad(line, fmt::format("\"{}\" is neither `section {{`, `}}` nor `key: value`", shown(text)));
+  }
+  const Line option{line.number, trim(text.substr(0, colon)), trim(text.substr(colon + 1))};
+  if (option.key.empty()) return bad(line, "there is no key before the colon");
+  if (sections_.empty()) {
+    return bad(option,
+               fmt::format("{} stands outside of any section: put it into totem, nodelist, quorum or logging",
+                           shown(option.key)));
+  }
+  const std::string& section = sections_.back().path;
+  if (section == "totem") return totem(option);
+  if (section == "totem.interface") return interface(option);
+  if (section == "nodelist.node") return node(option);
+  if (section == "quorum") return quorum(option);
+  if (section == "logging") return logging(option);
+  if (section == "nodelist") {
+    return bad(option,
+               fmt::format("{} belongs into a node {{ }} section within nodelist", shown(option.key)));
+  }
+  unknown(option);
+  return {};
+}
+
+Result<void> Parser::open(const Line& line) {
+  if (line.key.empty()) return bad(line, "a section needs a name before the brace");
+  if (line.key.find_first_of(" \t:{}") != std::string_view::npos) {
+    return bad(line, fmt::format("\"{}\" is not a section's name: write `name {{` on a line of its own",
+                                 shown(line.key)));
+  }
+  if (sections_.size() >= kMaxDepth)
+    return bad(line, "sections are nested too deeply: is a closing brace missing?");
+  const std::string path =
+      sections_.empty() ? std::string(line.key) : sections_.back().path + "." + std::string(line.key);
+  static const std::set<std::string, std::less<>> kKnown = {
+      "totem",  "totem.interface", "nodelist", "nodelist.node",
+      "quorum", "quorum.device",   "logging",  "logging.logger_subsys"};
+  static const std::set<std::string, std::less<>> kIgnored = {"system", "resources", "uidgid", "qb",
+                                                              "nozzle", "aisexec",   "amf",    "service"};
+  if (!kKnown.contains(path) && !kIgnored.contains(path) &&
+      !(sections_.size() && kIgnored.contains(sections_[0].path))) {
+    warn(line, fmt::format("section {} is not known and has no effect", shown(path)));
+  } else if (path == "quorum.device") {
+    warn(line, "a quorum device is not used yet: votes come from the nodes alone");
+  }
+  if (path == "nodelist.node") {
+    if (nodes_.size() >= kMaxNodes) return bad(line, fmt::format("at most {} nodes are possible", kMaxNodes));
+    node_ = DraftNode{};
+    node_->line = line.number;
+  }
+  if (path == "totem.interface") interface_ = DraftInterface{};
+  sections_.push_back({path, line.number});
+  return {};
+}
+
+Result<void> Parser::close(const Line& line) {
+  if (sections_.empty()) return bad(line, "this brace closes nothing: remove it");
+  const std::string path = sections_.back().path;
+  sections_.pop_back();
+  if (path == "nodelist.node") return end_node();
+  if (path == "totem.interface") return end_interface();
+  return {};
+}
+
+Result<void> Parser::totem(const Line& line) {
+  TotemOptions& t = config_.totem;
+  const std::string_view key = line.key;
+  constexpr std::uint64_t kHour = 3600000;
+  if (key == "version") {
+    if (line.value != "2")
+      return bad(line, fmt::format("version is \"{}\", only 2 exists", shown(line.value)));
+    return {};
+  }
+  if (key == "cluster_name") {
+    if (line.value.size() > kMaxName) return bad(line, "cluster_name is longer than 255 bytes");
+    t.cluster_name = line.value;
+    return {};
+  }
+  if (key == "token") return set_ms(line, t.token, 100, kHour);
+  if (key == "token_coefficient") return set_ms(line, t.token_coefficient, 0, kHour);
+  if (key == "token_retransmits_before_loss_const") {
+    return set_number(line, t.token_retransmits_before_loss_const, 1, 1000);
+  }
+  if (key == "token_retransmit") return set_ms(line, t.token_retransmit, 5, kHour);
+  if (key == "hold") return set_ms(line, t.hold, 1, kHour);
+  if (key == "join") return set_ms(line, t.join, 5, kHour);
+  if (key == "consensus") return set_ms(line, t.consensus, 20, kHour);
+  if (key == "merge") return set_ms(line, t.merge, 10, kHour);
+  if (key == "fail_recv_const") return set_number(line, t.fail_recv_const, 10, 1000000000);
+  if (key == "seqno_unchanged_const") return set_number(line, t.seqno_unchanged_const, 1, 1000000);
+  if (key == "window_size") return set_number(line, t.window_size, 1, 1024);
+  if (key == "max_messages") return set_number(line, t.max_messages, 1, 1024);
+  if (key == "netmtu") return set_number(line, t.netmtu, 576, 65000);
+  if (key == "transport") {
+    if (line.value == "udpu" || line.value == "knet") return {};
+    if (line.value == "udp") {
+      unused(line, "frames go by UDP unicast to each node");
+      return {};
+    }
+    return bad(line, fmt::format("transport \"{}\" is not known: use udpu", shown(line.value)));
+  }
+  if (key == "crypto_cipher" || key == "crypto_hash" || key == "secauth" || key == "crypto_type") {
+    const bool off = line.value == "none" || line.value == "off" || line.value == "no";
+    if (off) unused(line, "frames are always sealed with AES-256-GCM, a cluster key is needed");
+    return {};
+  }
+  if (key == "downcheck" || key == "fail_to_recv_const" || key == "heartbeat_failures_allowed" ||
+      key == "max_network_delay" || key == "send_join" || key == "threads" || key == "rrp_mode" ||
+      key == "link_mode" || key == "ip_version" || key == "knet_mtu" || key == "knet_pmtud_interval" ||
+      key == "keyfile" || key == "key" || key == "clear_node_high_bit" || key == "nodeid" ||
+      key == "miss_count_const" || key == "cancel_token_hold_on_retransmit" || key == "autoconfig" ||
+      key == "knet_compression_model" || key == "knet_compression_threshold" ||
+      key == "knet_compression_level" || key == "block_unlisted_ips" || key == "config_version" ||
+      key == "allow_knet_handle_fallback") {
+    if (key != "config_version") unused(line, "it is not needed here");
+    return {};
+  }
+  unknown(line);
+  return {};
+}
+
+Result<void> Parser::interface(const Line& line) {
+  if (line.key == "linknumber" || line.key == "ringnumber") {
+    const auto value = number(line, 0, kMaxLinks - 1);
+    if (!value) return fail(value.error());
+    interface_->link = static_cast<unsigned>(*value);
+    return {};
+  }
+  if (line.key == "mcastport") {
+    const auto value = number(line, 1, 65535);
+    if (!value) return fail(value.error());
+    interface_->port = static_cast<std::uint16_t>(*value);
+    return {};
+  }
+  if (line.key == "bindnetaddr" || line.key == "mcastaddr" || line.key == "broadcast" || line.key == "ttl") {
+    unused(line, "frames go by UDP unicast to each node's ringX_addr");
+    return {};
+  }
+  if (line.key.starts_with("knet_")) {
+    unused(line, "it is not needed here");
+    return {};
+  }
+  if (line.key == "member") return bad(line, "members are listed in nodelist { node { ring0_addr: ... } }");
+  unknown(line);
+  return {};
+}
+
+Result<void> Parser::end_interface() {
+  const unsigned link = interface_->link.value_or(interfaces_);
+  ++interfaces_;
+  if (interface_->port) {
+    config_.totem.link_ports[link] = *interface_->port;
+    if (link == 0) config_.totem.port = *interface_->port;
+  }
+  interface_.reset();
+  return {};
+}
+
+Result<void> Parser::node(const Line& line) {
+  if (line.key == "nodeid") {
+    const auto value = number(line, 1, 0xffffffff);
+    if (!value) return fail(value.error());
+    if (node_->has_id) return bad(line, "this node has a nodeid already");
+    node_->node.id = NodeId{static_cast<std::uint32_t>(*value)};
+    node_->has_id = true;
+    return {};
+  }
+  if (line.key == "name") {
+    if (line.value.empty() || line.value.size() > kMaxName)
+      return bad(line, "a node's name has 1 to 255 bytes");
+    node_->node.name = line.value;
+    return {};
+  }
+  if (line.key == "quorum_votes") return set_number(line, node_->node.votes, 0, 1000);
+  if (line.key.starts_with("ring") && line.key.ends_with("_addr")) {
+    const std::string_view digits = line.key.substr(4, line.key.size() - 9);
+    const auto link = number({line.number, line.key, digits}, 0, kMaxLinks - 1);
+    if (!link)
+      return bad(line,
+                 fmt::format("{}: links are ring0_addr to ring{}_addr", shown(line.key), kMaxLinks - 1));
+    if (line.value.empty() || line.value.size() > kMaxName ||
+        line.value.find_first_of(" \t\"'/\\") != std::string_view::npos) {
+      return bad(line, fmt::format("{}: \"{}\" is neither an address nor a name", shown(line.key),
+                                   shown(line.value)));
+    }
+    if (!node_->addresses.try_emplace(static_cast<unsigned>(*link), line.value).second) {
+      return bad(line, fmt::format("this node has a {} already", shown(line.key)));
+    }
+    return {};
+  }
+  unknown(line);
+  return {};
+}
+
+Result<void> Parser::end_node() {
+  DraftNode draft = std::move(*node_);
+  node_.reset();
+  const Line line{draft.line, {}, {}};
+  if (!draft.has_id) return bad(line, "this node has no nodeid: give each node one of its own, from 1");
+  if (!draft.addresses.contains(0)) return bad(line, "this node has no ring0_addr: give its address");
+  const unsigned last = draft.addresses.rbegin()->first;
+  for (unsigned i = 0; i <= last; ++i) {
+    const auto found = draft.addresses.find(i);
+    draft.node.addresses.push_back(found == draft.addresses.end() ? "" : found->second);
+  }
+  if (draft.node.name.empty()) draft.node.name = draft.node.addresses[0];
+  nodes_.push_back(std::move(draft));
+  return {};
+}
+
+Result<void> Parser::quorum(const Line& line) {
+  QuorumOptions& q = config_.quorum;
+  if (line.key == "provider") {
+    if (line.value != "corosync_votequorum") {
+      return bad(line,
+                 fmt::format("provider \"{}\" is not known: use corosync_votequorum", shown(line.value)));
+    }
+    return {};
+  }
+  if (line.key == "expected_votes") {
+    const auto value = number(line, 1, 100000);
+    if (!value) return fail(value.error());
+    q.expected_votes = static_cast<unsigned>(*value);
+    return {};
+  }
+  if (line.key == "two_node" || line.key == "wait_for_all") {
+    const auto value = flag(line);
+    if (!value) return fail(value.error());
+    if (line.key == "two_node") {
+      q.two_node = *value;
+      two_node_line_ = line.number;
+    } else {
+      q.wait_for_all = *value;
+    }
+    return {};
+  }
+  if (line.key == "auto_tie_breaker" || line.key == "last_man_standing" ||
+      line.key == "last_man_standing_window" || line.key == "allow_downscale" ||
+      line.key == "auto_tie_breaker_node" || line.key == "votes") {
+    unused(line, "it is not supported yet");
+    return {};
+  }
+  unknown(line);
+  return {};
+}
+
+Result<void> Parser::logging(const Line& line) {
+  if (line.key == "logfile") {
+    if (line.value.empty() || line.value.front() != '/') return bad(line, "logfile must be an absolute path");
+    logfile_ = line.value;
+    return {};
+  }
+  if (line.key == "to_logfile" || line.key == "to_stderr" || line.key == "to_syslog") {
+    const auto value = flag(line);
+    if (!value) return fail(value.error());
+    if (line.key == "to_logfile") to_logfile_ = *value;
+    return {};
+  }
+  if (line.key == "debug") {
+    if (line.value == "trace") {
+      config_.debug = true;
+      return {};
+    }
+    const auto value = flag(line);
+    if (!value) return fail(value.error());
+    config_.debug = *value;
+    return {};
+  }
+  if (line.key == "timestamp" || line.key == "fileline" || line.key == "function_name" ||
+      line.key == "syslog_facility" || line.key == "syslog_priority" || line.key == "logfile_priority" ||
+      line.key == "blackbox" || line.key == "format") {
+    return {};
+  }
+  unknown(line);
+  return {};
+}
+
+Result<void> Parser::finish() {
+  if (!sections_.empty()) {
+    return fail(Errc::kInvalidConfig, "corosync.conf line {}: section {} is not closed: add a line with `}}`",
+                sections_.back().line, shown(sections_.back().path));
+  }
+  if (auto checked = check_nodes(); !checked) return checked;
+  if (auto checked = check_totem(); !checked) return checked;
+  if (auto checked = check_quorum(); !checked) return checked;
+  if (to_logfile_) config_.log_file = logfile_;
+  if (to_logfile_ && logfile_.empty())
+    config_.warnings.push_back("logging: to_logfile is on, but there is no logfile");
+  return {};
+}
+
+Result<void> Parser::check_nodes() {
+  if (nodes_.empty()) {
+    return fail(Errc::kInvalidConfig,
+                "corosync.conf lists no nodes: add  nodelist {{ node {{ nodeid: 1 name: ... ring0_addr: ... "
+                "}} }}, a line each");
+  }
+  std::map<NodeId, unsigned> ids;
+  std::map<std::string, unsigned> names, addresses;
+  for (const DraftNode& d : nodes_) {
+    const Line line{d.line, {}, {}};
+    if (const auto [it, added] = ids.emplace(d.node.id, d.line); !added) {
+      return bad(line, fmt::format("nodeid {} is that of the node in line {} too: give each its own",
+                                   raw(d.node.id), it->second));
+    }
+    if (const auto [it, added] = names.emplace(d.node.name, d.line); !added) {
+      return bad(line, fmt::format("the name {} is that of the node in line {} too: give each its own",
+                                   shown(d.node.name), it->second));
+    }
+    for (std::size_t link = 0; link < d.node.addresses.size(); ++link) {
+      if (d.node.addresses[link].empty()) continue;
+      const auto [it, added] = addresses.emplace(fmt::format("{} {}", link, d.node.addresses[link]), d.line);
+      if (!added) {
+        return bad(line, fmt::format("ring{}_addr {} is that of the node in line {} too", link,
+                                     shown(d.node.addresses[link]), it->second));
+      }
+    }
+    config_.nodes.push_back(d.node);
+  }
+  std::sort(config_.nodes.begin(), config_.nodes.end(),
+            [](const ConfiguredNode& a, const ConfiguredNode& b) { return a.id < b.id; });
+  return {};
+}
+
+Result<void> Parser::check_totem() {
+  const TotemOptions& t = config_.totem;
+  if (t.consensus && *t.consensus < t.join) {
+    return fail(Errc::kInvalidConfig,
+                "corosync.conf: consensus ({} ms) is below join ({} ms): leave it out, or raise it",
+                t.consensus->count(), t.join.count());
+  }
+  if (t.token_retransmit && *t.token_retransmit >= t.token) {
+    return fail(
+        Errc::kInvalidConfig,
+        "corosync.conf: token_retransmit ({} ms) is not below token ({} ms): leave it out, or lower it",
+        t.token_retransmit->count(), t.token.count());
+  }
+  for (std::size_t link = 0; link < config_.links(); ++link) {
+    const auto own = t.link_ports.find(static_cast<unsigned>(link));
+    if (own == t.link_ports.end() && t.port + link > 65535) {
+      return fail(Errc::kInvalidConfig,
+                  "corosync.conf: link {} would have port {}: give it an interface section with mcastport",
+                  link, t.port + link);
+    }
+  }
+  return {};
+}
+
+Result<void> Parser::check_quorum() {
+  const QuorumOptions& q = config_.quorum;
+  if (q.two_node && (config_.nodes.size() != 2 || (q.expected_votes && *q.expected_votes != 2))) {
+    return bad({two_node_line_, {}, {}},
+               fmt::format("two_node needs exactly two nodes with a vote each, but {} are listed: remove it",
+                           config_.nodes.size()));
+  }
+  unsigned votes = 0;
+  for (const ConfiguredNode& node : config_.nodes) votes += node.votes;
+  if (votes == 0)
+    return fail(Errc::kInvalidConfig, "corosync.conf: no node has a vote: leave quorum_votes out");
+  return {};
+}
+
+bool is_numeric(std::string_view address) {
+  if (address.find(':') != std::string_view::npos) return true;  // IPv6.
+  return !address.empty() && address.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+}  // namespace
+
+const ConfiguredNode* ClusterConfig::find(NodeId id) const {
+  for (const ConfiguredNode& node : nodes) {
+    if (node.id == id) return &node;
+  }
+  return nullptr;
+}
+
+const ConfiguredNode* ClusterConfig::find(std::string_view name) const {
+  for (const ConfiguredNode& node : nodes) {
+    if (node.name == name) return &node;
+  }
+  return nullptr;
+}
+
+std::uint16_t ClusterConfig::port_of(unsigned link) const {
+  const auto own = totem.link_ports.find(link);
+  return own != totem.link_ports.end() ? own->second : static_cast<std::uint16_t>(totem.port + link);
+}
+
+std::size_t ClusterConfig::links() const {
+  std::size_t most = 1;
+  for (const ConfiguredNode& node : nodes) most = std::max(most, node.addresses.size());
+  return most;
+}
+
+Result<ClusterConfig> parse_corosync_conf(std::string_view text) { return Parser().parse(text); }
+
+Result<void> resolve_addresses(ClusterConfig& config, const Resolve& resolve) {
+  for (ConfiguredNode& node : config.nodes) {
+    for (std::size_t link = 0; link < node.addresses.size(); ++link) {
+      std::string& address = node.addresses[link];
+      if (address.empty() || is_numeric(address)) continue;
+      auto numeric = resolve(address);
+      if (!numeric) {
+        return fail(
+            Errc::kInvalidConfig,
+            "ring{}_addr {} of node {} has no address: {}. Add it to /etc/hosts, or write the address into "
+            "corosync.conf",
+            link, shown(address), raw(node.id), numeric.error().message);
+      }
+      address = std::move(*numeric);
+    }
+  }
+  return {};
+}
+
+Result<NodeId> find_self(const ClusterConfig& config, std::string_view hostname,
+                         const std::vector<std::string>& host_addresses) {
+  const std::string_view short_name = hostname.substr(0, hostname.find('.'));
+  for (const std::string_view name : {hostname, short_name}) {
+    if (const ConfiguredNode* node = config.find(name)) return node->id;
+  }
+  for (const ConfiguredNode& node : config.nodes) {
+    for (const std::string& address : node.addresses) {
+      if (std::find(host_addresses.begin(), host_addresses.end(), address) != host_addresses.end())
+        return node.id;
+    }
+  }
+  std::string listed, own;
+  for (const ConfiguredNode& node : config.nodes) {
+    listed += fmt::format("{}{} ({})", listed.empty() ? "" : ", ", node.name, fmt::join(node.addresses, " "));
+  }
+  for (const std::string& address : host_addresses) own += (own.empty() ? "" : " ") + address;
+  return fail(Errc::kInvalidConfig,
+              "this host is none of the nodes in corosync.conf: it is called {} and has the addresses {}; "
+              "the nodes are "
+              "{}. Correct the nodelist or the host's name",
+              hostname, own.empty() ? "(none)" : own, listed);
+}
+
+}  // namespace systole::membership

@@ -1,0 +1,19 @@
+// The cluster's key file, Corosync's authkey: any random bytes, 128 or more, readable by root alone.
+#pragma once
+
+#include "base/ports.h"
+#include "base/result.h"
+
+namespace systole::membership {
+
+inline constexpr std::size_t kMinKey = 128;   // Bytes.
+inline constexpr std::size_t kMaxKey = 4096;  // Bytes.
+inline constexpr std::size_t kNewKey = 256;   // Bytes, as corosync-keygen writes.
+
+// Errors name the file and the remedy: kNotFound, kDenied (readable or writable by group or others),
+// kInvalidConfig (empty, too short, too long), kIo.
+Result<Bytes> load_key(Files& files, const std::string& path);
+// Writes a new key, mode 0400. Error: kExists when there is one already.
+Result<void> generate_key(Files& files, Random& random, const std::string& path, std::size_t size = kNewKey);
+
+}  // namespace systole::membership

@@ -1,0 +1,310 @@
+#include "membership/ring_thread.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+#include "base/asio_runtime.h"
+
+namespace systole::membership {
+namespace {
+
+constexpr std::size_t kOutboxBytes = 8 << 20;         // Accepted by multicast() and not yet by the ring.
+constexpr std::size_t kInboxCongested = 16 << 20;     // The main loop is behind: senders shall wait.
+constexpr std::size_t kInboxTooMuch = 256 << 20;      // It will not come back: leave the ring.
+constexpr Duration kCongestionPatience = Seconds(3);  // One slow node must not stop the others for longer.
+constexpr Duration kStatusInterval = Milliseconds(100);
+
+void raise_priority(const Logger& log) {
+  sched_param param{};
+  param.sched_priority = 1;
+  const int error = pthread_setschedparam(pthread_self(), SCHED_RR | SCHED_RESET_ON_FORK, &param);
+  if (error != 0) {
+    log.info(
+        "the ring's thread runs at normal priority: {} (CAP_SYS_NICE or an rtprio limit would permit more)",
+        std::strerror(error));
+  }
+  // With a limit on locked memory later allocations would fail: lock all or nothing.
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  rlimit now{};
+  const bool may = setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0 ||
+                   (getrlimit(RLIMIT_MEMLOCK, &now) == 0 && now.rlim_cur == RLIM_INFINITY);
+  if (!may || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
+    log.info("memory is not locked: a swapping host may lose the token (CAP_IPC_LOCK would permit it)");
+  }
+}
+
+struct Event {
+  enum class Kind { kTransitional, kView, kQuorum, kMessage } kind = Kind::kMessage;
+  View view;
+  Quorum quorum;
+  NodeId sender{};
+  Bytes message;
+};
+
+struct Outgoing {
+  Bytes message;
+  Delivery delivery;
+};
+
+}  // namespace
+
+struct RingThread::State : std::enable_shared_from_this<RingThread::State> {
+  explicit State(Parts p) : parts(std::move(p)) {}
+
+  Parts parts;
+  AsioRuntime runtime;
+  std::unique_ptr<Random> random = system_random();
+  std::unique_ptr<RingNode> node;  // Used on the ring's thread only, once that runs.
+  std::thread thread;
+
+  // Main thread.
+  Handler handler;
+  bool running = false;
+
+  // Both.
+  std::mutex mutex;
+  std::vector<Event> inbox;  // To the main loop.
+  bool inbox_posted = false;
+  std::vector<Outgoing> outbox;  // To the ring.
+  bool outbox_posted = false;
+  RingStatus status;
+  std::atomic<std::size_t> inbox_bytes{0}, outbox_bytes{0};
+  std::atomic<bool> space_wanted{false};
+
+  // Ring's thread.
+  std::deque<Outgoing> waiting;  // The ring's queue was full.
+  std::optional<Time> congested_since;
+
+  void run();
+  void to_main(Event event);
+  void drain_inbox();
+  void take_outbox();
+  void send_waiting();
+  void offer_space();
+  void watch_congestion();
+  void publish_status();
+  void tick();
+};
+
+Result<std::unique_ptr<RingThread>> RingThread::create(Parts parts) {
+  auto state = std::make_shared<State>(std::move(parts));
+  Ports ports;
+  ports.clock = &state->runtime.clock();
+  ports.timers = &state->runtime.timers();
+  ports.network = &state->runtime.network();
+  ports.random = state->random.get();
+  auto node =
+      RingNode::create({ports, state->parts.log, state->parts.config, state->parts.state, state->parts.key});
+  if (!node) return fail(node.error());
+  state->node = std::move(*node);
+  state->thread = std::thread([s = state.get()] {
+    pthread_setname_np(pthread_self(), "ring");
+    if (s->parts.real_time) raise_priority(s->parts.log);
+    s->runtime.run();
+  });
+  return std::unique_ptr<RingThread>(new RingThread(std::move(state)));
+}
+
+RingThread::~RingThread() {
+  state_->running = false;
+  state_->runtime.stop();
+  if (state_->thread.joinable()) state_->thread.join();
+  state_->node.reset();
+}
+
+void RingThread::start(Handler handler) {
+  state_->handler = std::move(handler);
+  state_->running = true;
+  state_->runtime.timers().post([s = state_.get()] { s->run(); });
+}
+
+void RingThread::State::run() {
+  Handler h;
+  h.transitional = [this](const View& view) { to_main({Event::Kind::kTransitional, view, {}, {}, {}}); };
+  h.view = [this](const View& view, const Quorum& quorum) {
+    publish_status();
+    to_main({Event::Kind::kView, view, quorum, {}, {}});
+  };
+  h.quorum = [this](const Quorum& quorum) {
+    publish_status();
+    to_main({Event::Kind::kQuorum, {}, quorum, {}, {}});
+  };
+  h.message = [this](NodeId sender, ByteView message) {
+    to_main({Event::Kind::kMessage, {}, {}, sender, Bytes(message.begin(), message.end())});
+  };
+  h.space = [this] { send_waiting(); };
+  node->start(std::move(h));
+  tick();
+}
+
+void RingThread::State::tick() {
+  publish_status();
+  watch_congestion();
+  runtime.timers().after(kStatusInterval, [this] { tick(); });
+}
+
+void RingThread::State::publish_status() {
+  RingStatus now = node->status();
+  const std::lock_guard lock(mutex);
+  status = std::move(now);
+}
+
+void RingThread::State::to_main(Event event) {
+  inbox_bytes += event.message.size();
+  bool post = false;
+  {
+    const std::lock_guard lock(mutex);
+    inbox.push_back(std::move(event));
+    post = !inbox_posted;
+    inbox_posted = true;
+  }
+  if (post) {
+    parts.main->post([weak = weak_from_this()] {
+      if (const auto s = weak.lock()) s->drain_inbox();
+    });
+  }
+  if (inbox_bytes > kInboxCongested) watch_congestion();
+}
+
+void RingThread::State::drain_inbox() {
+  std::vector<Event> events;
+  {
+    const std::lock_guard lock(mutex);
+    events.swap(inbox);
+    inbox_posted = false;
+  }
+  for (Event& event : events) {
+    inbox_bytes -= event.message.size();
+    if (!running) continue;
+    switch (event.kind) {
+      case Event::Kind::kTransitional:
+        if (handler.transitional) handler.transitional(event.view);
+        break;
+      case Event::Kind::kView:
+        if (handler.view) handler.view(event.view, event.quorum);
+        break;
+      case Event::Kind::kQuorum:
+        if (handler.quorum) handler.quorum(event.quorum);
+        break;
+      case Event::Kind::kMessage:
+        if (handler.message) handler.message(event.sender, event.message);
+        break;
+    }
+  }
+}
+
+// Senders wait while the main loop here is behind, but not for ever.
+void RingThread::State::watch_congestion() {
+  const std::size_t bytes = inbox_bytes;
+  const Time now = runtime.clock().now();
+  if (bytes > kInboxTooMuch) {
+    parts.log.critical("the main loop does not take its messages ({} MiB wait): this node leaves the ring",
+                       bytes >> 20);
+    node->leave();
+    return;
+  }
+  if (bytes > kInboxCongested) {
+    if (!congested_since) congested_since = now;
+    node->set_congested(now - *congested_since < kCongestionPatience);
+  } else if (congested_since && bytes < kInboxCongested / 4) {
+    congested_since.reset();
+    node->set_congested(false);
+  }
+}
+
+Result<void> RingThread::multicast(Bytes message, Delivery delivery) {
+  State& s = *state_;
+  if (message.size() > kMaxMessage) {
+    return fail(Errc::kInvalidArgument,
+                "a message of {} bytes is too large to send: at most {} bytes are possible", message.size(),
+                kMaxMessage);
+  }
+  if (!s.running) return fail(Errc::kUnavailable, "cannot send: this node is not in the ring");
+  // Empty messages count too, or their number would have no bound.
+  const std::size_t cost = message.size() + 64;
+  if (s.outbox_bytes > 0 && s.outbox_bytes + cost > kOutboxBytes) {
+    s.space_wanted = true;
+    return fail(Errc::kUnavailable, "cannot send now: the ring's queue is full");
+  }
+  s.outbox_bytes += cost;
+  bool post = false;
+  {
+    const std::lock_guard lock(s.mutex);
+    s.outbox.push_back({std::move(message), delivery});
+    post = !s.outbox_posted;
+    s.outbox_posted = true;
+  }
+  if (post) s.runtime.timers().post([&s] { s.take_outbox(); });
+  return {};
+}
+
+void RingThread::State::take_outbox() {
+  std::vector<Outgoing> messages;
+  {
+    const std::lock_guard lock(mutex);
+    messages.swap(outbox);
+    outbox_posted = false;
+  }
+  for (Outgoing& m : messages) waiting.push_back(std::move(m));
+  send_waiting();
+}
+
+void RingThread::State::send_waiting() {
+  while (!waiting.empty()) {
+    const std::size_t cost = waiting.front().message.size() + 64;
+    const auto sent = node->multicast(waiting.front().message, waiting.front().delivery);
+    if (!sent && sent.error().code == Errc::kUnavailable &&
+        node->status().state != RingStatus::State::kStopped)
+      break;
+    waiting.pop_front();
+    outbox_bytes -= cost;
+  }
+  if (space_wanted && outbox_bytes < kOutboxBytes / 2) {
+    parts.main->post([weak = weak_from_this()] {
+      if (const auto s = weak.lock()) s->offer_space();
+    });
+  }
+}
+
+void RingThread::State::offer_space() {
+  if (!running || !space_wanted.exchange(false)) return;
+  if (handler.space) handler.space();
+}
+
+void RingThread::leave() {
+  State& s = *state_;
+  s.running = false;
+  if (!s.thread.joinable()) return;
+  s.runtime.timers().post([&s] {
+    s.node->leave();
+    s.publish_status();
+    s.runtime.stop();
+  });
+  s.thread.join();
+}
+
+RingStatus RingThread::status() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->status;
+}
+
+Result<void> RingThread::set_expected_votes(unsigned votes) {
+  if (votes == 0) return fail(Errc::kInvalidArgument, "expected votes must be 1 or more");
+  if (!state_->running)
+    return fail(Errc::kUnavailable, "cannot set expected votes: this node is not in the ring");
+  state_->runtime.timers().post([s = state_.get(), votes] {
+    if (const auto set = s->node->set_expected_votes(votes); !set)
+      s->parts.log.warning("{}", set.error().message);
+  });
+  return {};
+}
+
+}  // namespace systole::membership

@@ -1,0 +1,40 @@
+// RingThread: a RingNode on a thread and event loop of its own, at real-time priority and in locked memory
+// where the system permits it, so that nothing the main loop does can delay the token. Messages pass both
+// ways through bounded queues; callbacks come on the main loop, in order.
+#pragma once
+
+#include <memory>
+
+#include "membership/ring_node.h"
+
+namespace systole::membership {
+
+class RingThread : public Membership {
+ public:
+  struct Parts {
+    Timers* main = nullptr;  // The main loop: callbacks are posted to it.
+    Logger log;
+    ClusterConfig config;  // Addresses numeric.
+    RingState state;
+    Bytes key;
+    bool real_time = true;  // SCHED_RR and mlockall, as far as permitted.
+  };
+  // Binds the links and starts the thread; frames are ignored until start(). Errors: as RingNode::create.
+  static Result<std::unique_ptr<RingThread>> create(Parts parts);
+  // Ends the thread, without a goodbye unless leave() was called. Call it on the main loop's thread.
+  ~RingThread() override;
+
+  void start(Handler handler) override;
+  Result<void> multicast(Bytes message, Delivery delivery) override;
+  void leave() override;               // Returns when the goodbye is sent; some milliseconds at most.
+  RingStatus status() const override;  // As of the last view change, or at most 100 ms ago.
+  Result<void> set_expected_votes(unsigned votes) override;
+
+  struct State;
+
+ private:
+  explicit RingThread(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace systole::membership

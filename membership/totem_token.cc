@@ -1,0 +1,341 @@
+// TotemRing's ordering: the token's visit, packets, acknowledgement, flow control, delivery (Totem §3, §5).
+#include <algorithm>
+
+#include "membership/totem_ring.h"
+
+namespace systole::membership {
+namespace {
+
+constexpr std::uint64_t kMaxUnacknowledged = PacketStore::kWindow / 2;  // Packets between aru and seq.
+constexpr Duration kCallInterval = Milliseconds(4);
+constexpr Duration kFastestRetransmit = Milliseconds(5);
+
+}  // namespace
+
+void TotemRing::on_data(NodeLife from, const DataView& data) {
+  Ring* ring = state_ == State::kRecovery ? new_ring_.get() : ring_.get();
+  if (state_ == State::kCommit || data.ring != ring->id || !ring->contains(from)) return;
+  if (data.sender != self_.node && !std::count(ring->others.begin(), ring->others.end(), data.sender)) return;
+  if (ring->store.get(data.seq) != nullptr) return;
+  auto packet = std::make_shared<Packet>();
+  packet->seq = data.seq;
+  packet->sender = data.sender;
+  packet->flags = data.flags;
+  packet->payload.assign(data.payload.begin(), data.payload.end());
+  const Packet& taken = *packet;
+  if (!ring->store.insert(packet)) return;
+  // Somebody beyond us had the token since.
+  if (data.seq > ring->token_seq && retransmit_at_) retransmit_at_ = now_ + retransmit_after_;
+  if (state_ == State::kRecovery && taken.old_ring()) take_old_packet(taken);
+  if (state_ == State::kOperational) deliver_ready(*ring);
+}
+
+void TotemRing::on_token(NodeLife from, Token token) {
+  Ring* ring = token_ring();
+  if (ring == nullptr || token.ring != ring->id || token.number <= ring->last_token || !ring->contains(from))
+    return;
+  // A token knows of all that was sent before it.
+  if (token.seq < ring->store.high() || token.seq < ring->token_seq) {
+    ++counters_.frames_refused_malformed;
+    return;
+  }
+  take_token(*ring, std::move(token));
+}
+
+void TotemRing::take_token(Ring& ring, Token token) {
+  ++counters_.tokens;
+  ring.last_token = token.number;
+  if (ring.sent_aru != 0 || ring.token_seq != 0) {
+    const Duration rotation = now_ - token_seen_;
+    if (last_idle_ == 0) rotation_ = rotation_ == Duration{} ? rotation : (7 * rotation_ + rotation) / 8;
+  }
+  token_seen_ = now_;
+  token_lost_at_ = now_ + parameters_.token;
+  retransmit_at_.reset();
+  call_at_.reset();
+  // What this node passed on as aru, and nobody lowered in a whole rotation, every member has.
+  ring.safe = std::max(ring.safe, std::min({ring.sent_aru, token.aru, ring.store.aru()}));
+  if (is_deaf(ring, token)) return;
+  if (may_hold(ring, token)) {
+    held_ = std::move(token);
+    held_until_ = now_ + parameters_.hold;
+    deliver_ready(ring);
+    return;
+  }
+  pass_token(ring, std::move(token));
+}
+
+bool TotemRing::may_hold(const Ring& ring, const Token& token) const {
+  return state_ == State::kOperational && ring.members.front() == self_ && queue_.empty() && !wanted_ &&
+         token.missing.empty() && token.seq == token.aru && token.seq == ring.token_seq &&
+         token.idle >= parameters_.seqno_unchanged_const;
+}
+
+void TotemRing::pass_token(Ring& ring, Token token) {
+  wanted_ = false;
+  const bool recovering = state_ == State::kRecovery;
+  const bool quiet =
+      token.seq == ring.token_seq && token.aru == token.seq && token.missing.empty() && !recovering;
+  if (ring.members.front() == self_) token.idle = quiet ? std::min(token.idle + 1, 1000U) : 0;
+  if (recovering) token.idle = 0;
+
+  unsigned sent = retransmit_missing(ring, token);
+  const unsigned allowed = std::max(allowance(ring, token), sent) - sent;
+  sent += recovering ? send_old_packets(token, allowed) : send_new_packets(ring, token, allowed);
+  update_aru(ring, token);
+  add_missing(ring, token);
+  token.fcc = token.fcc - std::min(token.fcc, ring.sent_packets) + sent;
+  ring.sent_packets = sent;
+  const std::uint32_t backlog = recovering
+                                    ? static_cast<std::uint32_t>(recovery_.to_send.size() - recovery_.sent)
+                                    : queue_.packets(parameters_.packet_payload);
+  token.backlog = token.backlog - std::min(token.backlog, ring.sent_backlog) + backlog;
+  ring.sent_backlog = backlog;
+  if (token.congested == NodeId{} && congested_) token.congested = self_.node;
+  if (token.congested == self_.node && !congested_) token.congested = NodeId{};
+  const bool ready = recovering && recovery_visit(ring, token);
+  if (recovering) skip_old_packets(ring);
+  forward(ring, token);
+  if (ready) {
+    install();
+  } else if (!recovering) {
+    deliver_ready(ring);
+  }
+}
+
+// Sends what others lack and this node has.
+unsigned TotemRing::retransmit_missing(Ring& ring, Token& token) {
+  unsigned sent = 0;
+  std::vector<Token::Range> left;
+  const auto keep = [&](std::uint64_t seq) {
+    if (!left.empty() && left.back().first + left.back().count == seq && left.back().count < 60000) {
+      ++left.back().count;
+    } else {
+      left.push_back({seq, 1});
+    }
+  };
+  for (const Token::Range& range : token.missing) {
+    const std::uint64_t first = std::max(range.first, ring.store.stable() + 1);
+    const std::uint64_t last =
+        std::min(range.first + range.count, ring.store.stable() + PacketStore::kWindow + 1);
+    for (std::uint64_t seq = first; seq < last; ++seq) {
+      const Packet* packet = ring.store.get(seq);
+      if (packet == nullptr || sent >= parameters_.window_size) {
+        keep(seq);
+        continue;
+      }
+      frame_.clear();
+      encode_data(frame_, ring.id, *packet);
+      output_.broadcast(ring.others, frame_);
+      ++counters_.retransmits;
+      ++sent;
+    }
+  }
+  if (left.size() > kMaxMissingRanges) left.resize(kMaxMissingRanges);
+  token.missing = std::move(left);
+  return sent;
+}
+
+// How many packets this visit may send: the ring's window shared by backlog, and never so many that memory or
+// sequence windows overflow.
+unsigned TotemRing::allowance(const Ring& ring, const Token& token) const {
+  if (token.congested != NodeId{} && state_ == State::kOperational) return 0;
+  const std::uint64_t outstanding = token.seq - std::min(token.seq, token.aru);
+  if (outstanding >= kMaxUnacknowledged) return 0;
+  const unsigned others_sent = token.fcc - std::min(token.fcc, ring.sent_packets);
+  unsigned allowed = parameters_.window_size - std::min(parameters_.window_size, others_sent);
+  const std::uint64_t mine = queue_.packets(parameters_.packet_payload);
+  const std::uint64_t all = token.backlog - std::min(token.backlog, ring.sent_backlog) + mine;
+  if (state_ == State::kOperational && all > mine && all > parameters_.window_size) {
+    const auto share = static_cast<unsigned>(parameters_.window_size * mine / all);
+    allowed = std::min(allowed, std::max(1U, share));
+  }
+  const std::uint64_t end = ring.store.stable() + PacketStore::kWindow;
+  return static_cast<unsigned>(std::min<std::uint64_t>(
+      {allowed, parameters_.max_messages, kMaxUnacknowledged - outstanding, end - std::min(end, token.seq)}));
+}
+
+void TotemRing::originate(Ring& ring, Bytes payload, bool safe, std::uint8_t flags, std::uint64_t seq) {
+  auto packet = std::make_shared<Packet>();
+  packet->seq = seq;
+  packet->sender = self_.node;
+  packet->flags = static_cast<std::uint8_t>(flags | (safe ? Packet::kSafe : 0));
+  packet->payload = std::move(payload);
+  if (!ring.others.empty()) {
+    frame_.clear();
+    encode_data(frame_, ring.id, *packet);
+    output_.broadcast(ring.others, frame_);
+  }
+  const bool fresh = ring.store.insert(std::move(packet));
+  check(fresh, "a new sequence number is in the window");
+}
+
+unsigned TotemRing::send_new_packets(Ring& ring, Token& token, unsigned allowed) {
+  unsigned sent = 0;
+  for (; sent < allowed && !queue_.empty(); ++sent) {
+    bool safe = false;
+    Bytes payload = queue_.take(parameters_.packet_payload, safe);
+    originate(ring, std::move(payload), safe, 0, ++token.seq);
+  }
+  return sent;
+}
+
+void TotemRing::update_aru(const Ring& ring, Token& token) const {
+  const std::uint64_t mine = ring.store.aru();
+  if (mine < token.aru) {
+    token.aru = mine;
+    token.aru_by = self_.node;
+  } else if (token.aru_by == self_.node || token.aru_by == NodeId{}) {
+    token.aru = std::min(mine, token.seq);
+    token.aru_by = token.aru == token.seq ? NodeId{} : self_.node;
+  }
+}
+
+// Adds what this node lacks to what others lack.
+void TotemRing::add_missing(const Ring& ring, Token& token) const {
+  const std::uint64_t last = std::min(token.seq, ring.store.stable() + PacketStore::kWindow);
+  if (ring.store.aru() >= last) return;
+  std::set<std::uint64_t> lacking;
+  for (const Token::Range& range : token.missing) {
+    for (std::uint64_t i = 0; i < range.count; ++i) lacking.insert(range.first + i);
+  }
+  for (std::uint64_t seq = ring.store.aru() + 1; seq <= last; ++seq) {
+    if (ring.store.get(seq) == nullptr) lacking.insert(seq);
+  }
+  token.missing.clear();
+  for (const std::uint64_t seq : lacking) {
+    if (!token.missing.empty() && token.missing.back().first + token.missing.back().count == seq &&
+        token.missing.back().count < 60000) {
+      ++token.missing.back().count;
+    } else if (token.missing.size() < kMaxMissingRanges) {
+      token.missing.push_back({seq, 1});
+    } else {
+      break;
+    }
+  }
+}
+
+// A member that takes part in the token's rotation and yet receives nothing is excluded.
+bool TotemRing::is_deaf(Ring& ring, const Token& token) {
+  if (token.aru == token.seq || token.aru_by == NodeId{} || token.aru != ring.stuck_aru) {
+    ring.stuck_aru = token.aru;
+    ring.stuck_rotations = 0;
+    return false;
+  }
+  if (++ring.stuck_rotations < parameters_.fail_recv_const || token.aru_by == self_.node) return false;
+  for (const NodeLife& life : ring.members) {
+    if (life.node != token.aru_by) continue;
+    enter_gather("a member receives nothing", {}, {life});
+    return true;
+  }
+  return false;
+}
+
+void TotemRing::forward(Ring& ring, Token& token) {
+  ++token.number;
+  ring.token_seq = token.seq;
+  ring.sent_aru = token.aru;
+  ring.last_token = token.number;
+  last_idle_ = token.idle;
+  last_token_frame_.clear();
+  encode(last_token_frame_, token);
+  output_.send(ring.next, last_token_frame_);
+  const bool may_rest = token.idle + 1 >= parameters_.seqno_unchanged_const;
+  retransmit_after_ =
+      may_rest ? parameters_.token_retransmit
+               : std::clamp<Duration>(4 * rotation_, kFastestRetransmit, parameters_.token_retransmit);
+  retransmit_at_ = now_ + retransmit_after_;
+}
+
+void TotemRing::deliver_packet(Ring& ring, const PacketPtr& packet) {
+  if (packet->old_ring()) return;
+  ring.reassembly.take(packet, [this](NodeId sender, ByteView bytes, bool internal, const auto& owner) {
+    ++counters_.messages_delivered;
+    if (sender == self_.node) ++counters_.messages_sent;
+    output_.deliver({Delivered::Message{sender, bytes, internal, owner}});
+  });
+}
+
+void TotemRing::deliver_ready(Ring& ring) {
+  for (;;) {
+    const PacketPtr packet = ring.store.share(ring.delivered + 1);
+    if (!packet || (packet->safe() && packet->seq > ring.safe)) break;
+    deliver_packet(ring, packet);
+    ++ring.delivered;
+  }
+  ring.store.discard(std::min(ring.safe, ring.delivered));
+}
+
+// In RECOVERY: packets that only carried older ones need not be kept once every member has them.
+void TotemRing::skip_old_packets(Ring& ring) {
+  for (; ring.delivered < ring.safe; ++ring.delivered) {
+    const Packet* packet = ring.store.get(ring.delivered + 1);
+    if (packet == nullptr || !packet->old_ring()) break;
+  }
+  ring.store.discard(ring.delivered);
+}
+
+// A ring of one needs no token.
+void TotemRing::drain_alone() {
+  Ring& ring = *ring_;
+  while (!queue_.empty()) {
+    bool safe = false;
+    Bytes payload = queue_.take(parameters_.packet_payload, safe);
+    originate(ring, std::move(payload), safe, 0, ring.store.high() + 1);
+    ring.safe = ring.store.aru();
+    deliver_ready(ring);
+  }
+}
+
+void TotemRing::kick(Time now) {
+  now_ = now;
+  if (state_ != State::kOperational) return;
+  if (ring_->others.empty()) {
+    drain_alone();
+  } else if (held_) {
+    Token token = std::move(*held_);
+    held_.reset();
+    pass_token(*ring_, std::move(token));
+  } else if (!queue_.empty() && !call_at_) {
+    call_token();
+  }
+}
+
+// Something is to be sent and the token may rest at the representative.
+void TotemRing::call_token() {
+  call_at_ = now_ + kCallInterval;
+  const bool may_rest = last_idle_ + 1 >= parameters_.seqno_unchanged_const;
+  if (!may_rest || ring_->members.front() == self_) return;
+  frame_.clear();
+  encode(frame_, Want{ring_->id});
+  output_.send(ring_->members.front().node, frame_);
+}
+
+void TotemRing::advance_token() {
+  Ring& ring = *token_ring();
+  if (ring.others.empty()) return;
+  if (state_ == State::kRecovery && recovery_.deadline <= now_) {
+    enter_gather("recovery took too long", {}, {});
+    return;
+  }
+  if (held_) {
+    if (held_until_ <= now_) kick(now_);
+    return;
+  }
+  if (token_lost_at_ <= now_) {
+    ++counters_.token_losses;
+    enter_gather("the token is lost", {}, {});
+    return;
+  }
+  if (retransmit_at_ && *retransmit_at_ <= now_) {
+    output_.send(ring.next, last_token_frame_);
+    retransmit_after_ = std::min(2 * retransmit_after_, parameters_.token_retransmit);
+    retransmit_at_ = now_ + retransmit_after_;
+  }
+  if (call_at_ && *call_at_ <= now_) {
+    call_at_.reset();
+    if (state_ == State::kOperational && !queue_.empty()) call_token();
+  }
+}
+
+}  // namespace systole::membership
