@@ -96,6 +96,27 @@ bool always_known(const Agent& agent, string_view name) {
          name == "nodeid";
 }
 
+struct FencerParameter {
+  const char *name, *type, *default_value, *brief;
+};
+// What the fencer itself reads of every device. Source: "Pacemaker Explained", Special Meta-Attributes for
+// Fencing.
+constexpr FencerParameter kFencerParameters[] = {
+    {"pcmk_host_list", "string", "", "nodes that the device can fence, separated by blanks"},
+    {"pcmk_host_map", "string", "", "port of each node: node1:1;node2:2,3"},
+    {"pcmk_host_check", "string", "dynamic-list",
+     "how to find out which nodes it can fence: static-list, dynamic-list, status, none"},
+    {"pcmk_host_argument", "string", "port", "parameter that carries the node's name; none: it is not given"},
+    {"pcmk_delay_base", "time", "0s", "delay before fencing"},
+    {"pcmk_delay_max", "time", "0s", "with it a random delay up to this"},
+    {"pcmk_action_limit", "integer", "1", "actions at once; -1: no limit"},
+    {"pcmk_reboot_action", "string", "reboot", "what is done when a reboot is asked for"},
+    {"pcmk_off_action", "string", "off", "what is done when off is asked for"},
+    {"pcmk_reboot_timeout", "time", "60s", "how long a reboot may take"},
+    {"pcmk_off_timeout", "time", "60s", "how long off may take"},
+    {"pcmk_monitor_timeout", "time", "60s", "how long a monitor may take"},
+};
+
 // What the cluster fills in itself.
 bool filled_in(const Agent& agent, string_view name) {
   return agent.agent_class == "stonith" &&
@@ -184,6 +205,11 @@ Result<Agent> parse_metadata(string_view xml, string_view agent_class, string_vi
   agent.longdesc = description(root, "longdesc");
   for (const auto node : root.child("parameters").children("parameter"))
     agent.parameters.push_back(parse_parameter(node));
+  if (agent_class == "stonith")
+    for (const auto& own : kFencerParameters)
+      if (agent.parameter(own.name) == nullptr)
+        agent.parameters.push_back(
+            {own.name, own.type, own.default_value, own.brief, {}, false, false, true, false, {}});
   for (const auto node : root.child("actions").children("action")) {
     AgentAction action;
     for (const auto& a : node.attributes())

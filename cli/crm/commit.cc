@@ -77,23 +77,25 @@ void judge_agents(Shell& shell, const Configuration& before, const Configuration
   }
 }
 
-std::vector<std::string> complaints(const cib::Document& document, bool errors) {
+std::vector<std::string> complaints(const pengine::Plan& plan, pengine::Problem::Severity severity) {
   std::vector<std::string> messages;
-  for (auto& problem : pengine::schedule(document).problems) {
-    const bool is_error = problem.severity == pengine::Problem::Severity::kError;
-    if (is_error == errors && problem.severity != pengine::Problem::Severity::kNotice)
-      messages.push_back(std::move(problem.message));
-  }
+  for (const auto& problem : plan.problems)
+    if (problem.severity == severity) messages.push_back(problem.message);
   return messages;
 }
 
-void judge_schedule(const cib::Document& before, const cib::Document& after, Judgement& judgement) {
-  const auto old = complaints(before, true);
-  for (auto& message : complaints(after, true)) {
+void judge_schedule(const cib::Document& before, const cib::Document& after, WallTime now,
+                    Judgement& judgement) {
+  using Severity = pengine::Problem::Severity;
+  pengine::Options options;
+  options.now = now;
+  const auto old_plan = pengine::schedule(before, options), new_plan = pengine::schedule(after, options);
+  const auto old = complaints(old_plan, Severity::kError);
+  for (auto& message : complaints(new_plan, Severity::kError)) {
     const bool known = std::find(old.begin(), old.end(), message) != old.end();
-    (known ? judgement.warnings : judgement.errors).push_back(std::move(message));
+    append(known ? judgement.warnings : judgement.errors, {std::move(message)});
   }
-  append(judgement.warnings, complaints(after, false));
+  append(judgement.warnings, complaints(new_plan, Severity::kWarning));
 }
 
 bool report(Shell& shell, const Judgement& judgement, bool force) {
@@ -114,8 +116,17 @@ Judgement judge(Shell& shell, const cib::Document& before, const cib::Document& 
     if (std::find(old.begin(), old.end(), problem) == old.end())
       append(judgement.refusals, {std::move(problem)});
   if (judgement.refusals.empty()) {
-    for (auto& finding : cib::validate(after))
-      append(finding.error ? judgement.refusals : judgement.warnings, {std::move(finding.message)});
+    const auto old_findings = cib::validate(before);
+    const auto known = [&](const std::string& message) {
+      return std::any_of(old_findings.begin(), old_findings.end(),
+                         [&](const auto& f) { return f.message == message; });
+    };
+    for (auto& finding : cib::validate(after)) {
+      if (finding.error)
+        append(judgement.refusals, {std::move(finding.message)});
+      else if (!known(finding.message))
+        append(judgement.warnings, {std::move(finding.message)});
+    }
   }
   if (!judgement.refusals.empty() || !deep) return judgement;
   const auto old_unknown = unknown_nodes(in(before));
@@ -123,7 +134,7 @@ Judgement judge(Shell& shell, const cib::Document& before, const cib::Document& 
     if (std::find(old_unknown.begin(), old_unknown.end(), problem) == old_unknown.end())
       judgement.warnings.push_back(std::move(problem));
   judge_agents(shell, in(before), in(after), judgement);
-  judge_schedule(before, after, judgement);
+  judge_schedule(before, after, shell.context().now(), judgement);
   return judgement;
 }
 

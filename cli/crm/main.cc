@@ -17,7 +17,9 @@ constexpr std::string_view kUsage =
     "  -R, --regression-tests, -X, -H, -D TYPE: accepted\n"
     "  -d, --debug         say more\n"
     "  -h, --help          this text      --version   the version\n\n"
-    "Without a command: the interactive shell, or on a pipe the commands that come from it.\n"
+    "Without a command: the interactive shell, or on a pipe the commands that come from it; with a level "
+    "alone the\n"
+    "same at that level (crm configure < FILE).\n"
     "`crm help` explains the levels.\n";
 
 struct Parsed {
@@ -87,7 +89,7 @@ int run_shell(cli::Context& context, Terminal* terminal) {
   }
   if (!parsed.shadow.empty()) shell.use_shadow(parsed.shadow);
   if (terminal != nullptr) terminal->attach(shell);
-  if (!parsed.words.empty()) return shell.run_once(parsed.words);
+  if (!parsed.words.empty() && !shell.start_at_level(parsed.words)) return shell.run_once(parsed.words);
   if (parsed.file.empty() && terminal != nullptr && terminal->interactive()) return terminal->run(shell);
   auto text =
       parsed.file.empty() || parsed.file == "-" ? context.console->input() : cli::read_file(parsed.file);

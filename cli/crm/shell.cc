@@ -239,6 +239,12 @@ bool Shell::run_line(std::string_view line) {
   return done;
 }
 
+bool Shell::start_at_level(const Words& words) {
+  const auto found = words.size() == 1 ? find_command(level(), words.front()) : Found{};
+  if (found.level != nullptr) enter(*found.level);
+  return found.level != nullptr;
+}
+
 int Shell::run_once(const Words& words) {
   one_shot_ = true;
   Words quoted;

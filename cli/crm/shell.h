@@ -41,6 +41,9 @@ class Shell {
   int run_once(const Words& words);                               // crm configure show
   int run_batch(std::string_view text, const std::string& from);  // crm -f FILE: stops at the first error
   bool run_line(std::string_view line);                           // One logical line at the present level.
+  // `crm configure` alone: goes to that level, where a batch or the terminal goes on. False: words are a
+  // command.
+  bool start_at_level(const Words& words);
   // Leaving: changes not committed yet are committed (batch) or asked about. False: stay.
   bool finish();
   bool quit_wanted() const { return quit_; }

@@ -103,6 +103,23 @@ TEST_F(ShellTest, ABatchIsOneWorkingCopyCommittedAtItsEnd) {
   EXPECT_EQ(run_ok("configure show g"), "group g a b\n");
 }
 
+TEST_F(ShellTest, ALevelAloneTakesItsCommandsFromTheInput) {
+  EXPECT_EQ(batch("primitive a Dummy\nprimitive b Dummy\ngroup g a b\n", {"configure"}), 0) << console_.all;
+  EXPECT_EQ(run_ok("configure show g"), "group g a b\n");
+}
+
+TEST_F(ShellTest, FencingDevicesTakeTheFencersParameters) {
+  write_agent(folder_ / "sbin/fence_x",
+              "<parameter name=\"plug\" required=\"1\"><content type=\"string\"/></parameter>");
+  paths_.fence_agents = path("sbin");
+  run_ok("configure primitive st stonith:fence_x params pcmk_host_list=\"node1 node2\"");
+  EXPECT_EQ(console_.all.find("ERROR"), std::string::npos) << console_.all;
+  EXPECT_NE(run_fails("configure primitive st2 stonith:fence_x params nonsense=1")
+                .find("parameter nonsense does not exist"),
+            std::string::npos);
+  EXPECT_NE(run_ok("ra info stonith:fence_x").find("pcmk_host_map (string)"), std::string::npos);
+}
+
 TEST_F(ShellTest, AFileStopsAtItsFirstErrorAndNamesTheLine) {
   std::ofstream(path("f"))
       << "configure primitive a Dummy\nconfigure primitive b NoSuch\nconfigure primitive c Dummy\n";
