@@ -1,0 +1,151 @@
+// crm_simulate: what the cluster would do, with the live configuration or a saved one, after changes of your
+// choice. The engine is pengine's; here are its options and files.
+#include "pengine/crm_simulate.h"
+
+#include "cli/host.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/tools.h"
+
+namespace systole::cli {
+namespace {
+
+using T = Option::Takes;
+
+Manual manual() {
+  return {"show what the cluster would do",
+          "(-L | -x FILE | -p) [options]",
+          {{"Configuration",
+            {{"live-check", 'L', T::kNothing, "", "The running cluster's"},
+             {"xml-file", 'x', T::kValue, "FILE", "A file's (\"-\": standard input)"},
+             {"xml-pipe", 'p', T::kNothing, "", "Standard input"},
+             {"xml-text", 'X', T::kValue, "XML", "The argument"}}},
+           {"What to do",
+            {{"run", 'R', T::kNothing, "", "Decide what would be done"},
+             {"simulate", 'S', T::kNothing, "", "Do it on paper and show what comes of it"},
+             {"in-place", 0, T::kNothing, "", "Keep the result in the file"},
+             {"explain", 0, T::kNothing, "", "With the reason of every decision"}}},
+           {"Suppose that",
+            {{"node-up", 'u', T::kValue, "NODE", "a node comes online"},
+             {"node-down", 'd', T::kValue, "NODE", "a node leaves"},
+             {"node-fail", 'f', T::kValue, "NODE", "a node fails"},
+             {"op-inject", 'i', T::kValue, "RSC_TASK_INTERVAL@NODE=RC", "an operation has had this result"},
+             {"op-fail", 'F', T::kValue, "RSC_TASK_INTERVAL@NODE=RC", "an operation will have this result"},
+             {"set-datetime", 't', T::kValue, "SECONDS", "it is this time"},
+             {"quorum", 'q', T::kValue, "yes|no", "there is quorum, or not"},
+             {"watchdog", 'w', T::kValue, "yes|no", nullptr},
+             {"ticket-grant", 'g', T::kValue, "TICKET", "a ticket is granted"},
+             {"ticket-revoke", 'r', T::kValue, "TICKET", "a ticket is revoked"},
+             {"ticket-standby", 'b', T::kValue, "TICKET", "a ticket is in standby"},
+             {"ticket-activate", 'e', T::kValue, "TICKET", "a ticket is active"}}},
+           {"Show and save",
+            {{"show-scores", 's', T::kNothing, "", "Scores"},
+             {"show-utilization", 'U', T::kNothing, "", "Utilization"},
+             {"save-graph", 'G', T::kValue, "FILE", "The transition graph as XML"},
+             {"save-dotfile", 'D', T::kValue, "FILE", "The transition graph for Graphviz"},
+             {"save-input", 'I', T::kValue, "FILE", "The configuration as scheduled"},
+             {"save-output", 'O', T::kValue, "FILE", "The configuration afterwards"},
+             {"all-actions", 'a', T::kNothing, "", nullptr},
+             {"pending", 'j', T::kNothing, "", "Accepted: always shown"},
+             {"profile", 'P', T::kValue, "FOLDER", nullptr},
+             {"repeat", 'N', T::kValue, "TIMES", nullptr}}},
+           output_options()},
+          "  crm_simulate -Ls                       scores now\n"
+          "  crm_simulate -LS --node-fail node1     what if node1 fails?\n"
+          "  crm_simulate -x pe-input.xml -S\n"};
+}
+
+Result<std::string> given(Context& context, const Parsed& parsed) {
+  if (parsed.has("xml-text")) return parsed.value("xml-text");
+  const std::string file = parsed.value("xml-file");
+  if (parsed.has("xml-pipe") || file == "-") return context.console->input();
+  if (!file.empty()) return read_file(file);
+  return context.session().and_then([](auto session) { return session->cib({}); });
+}
+
+Result<pengine::SimulationRequest> request_of(const Context& context, const Parsed& parsed) {
+  pengine::SimulationRequest request;
+  request.clock = context.now();
+  if (parsed.has("set-datetime")) {
+    const auto seconds = parse_interval(parsed.value("set-datetime"));
+    if (!seconds) return fail(Errc::kInvalidArgument, "--set-datetime needs a time in Unix seconds");
+    request.now = WallTime(*seconds);
+  }
+  request.execute = parsed.has("simulate");
+  request.show_scores = parsed.has("show-scores");
+  request.show_utilization = parsed.has("show-utilization");
+  request.quiet = parsed.has("quiet");
+  request.explain = parsed.has("explain");
+  request.nodes_up = parsed.values("node-up");
+  request.nodes_down = parsed.values("node-down");
+  request.nodes_failed = parsed.values("node-fail");
+  request.inject = parsed.values("op-inject");
+  request.fail = parsed.values("op-fail");
+  if (parsed.has("quorum")) {
+    const std::string value = parsed.value("quorum");
+    request.quorum = value == "yes" || value == "true" || value == "1" || value == "on";
+  }
+  request.tickets_granted = parsed.values("ticket-grant");
+  request.tickets_revoked = parsed.values("ticket-revoke");
+  request.tickets_standby = parsed.values("ticket-standby");
+  request.tickets_activated = parsed.values("ticket-activate");
+  return request;
+}
+
+std::string dot_name(const pengine::Action& action) {
+  std::string name = action.node.empty() ? action.key : action.key + " " + action.node, quoted;
+  for (const char c : name) (c == '"' || c == '\\' ? quoted += '\\' : quoted) += c;
+  return '"' + printable(quoted) + '"';
+}
+
+// One box an action, one arrow an order between two.
+std::string dot_text(const pengine::Graph& graph) {
+  std::string text = "digraph \"g\" {\n";
+  for (const pengine::Action& action : graph.actions) {
+    const char* look = action.kind == pengine::Action::Kind::kPseudo
+                           ? "style=bold color=\"green\" fontcolor=\"orange\""
+                           : "style=bold color=\"green\" fontcolor=\"black\"";
+    text += fmt::format("{} [ {} ]\n", dot_name(action), look);
+  }
+  for (const pengine::Synapse& synapse : graph.synapses) {
+    for (const int input : synapse.inputs) {
+      text +=
+          fmt::format("{} -> {} [ style = bold]\n", dot_name(graph.actions[static_cast<std::size_t>(input)]),
+                      dot_name(graph.actions[static_cast<std::size_t>(synapse.action)]));
+    }
+  }
+  return text + "}\n";
+}
+
+Result<void> save(const Parsed& parsed, const char* key, const std::string& content) {
+  if (!parsed.has(key)) return {};
+  return write_file(parsed.value(key), content, 0644);
+}
+
+}  // namespace
+
+int run_crm_simulate(Context& context) {
+  Parsed parsed;
+  if (const auto done = begin(context, manual(), parsed)) return *done;
+  const auto request = request_of(context, parsed);
+  if (!request) return report(context, request.error());
+  const auto xml = given(context, parsed);
+  if (!xml) return report(context, xml.error());
+  auto document = cib::Document::parse(*xml);
+  if (!document) return report(context, document.error());
+  const auto simulated = pengine::run_simulation(std::move(*document), *request);
+  if (!simulated) return report(context, simulated.error());
+  context.console->out(simulated->text);
+  const pengine::Graph& graph = simulated->plan.graph;
+  for (const auto& saved :
+       {save(parsed, "save-graph", graph.to_xml(0)), save(parsed, "save-dotfile", dot_text(graph)),
+        save(parsed, "save-input", simulated->input.serialize(true)),
+        save(parsed, "save-output", simulated->output.serialize(true)),
+        parsed.has("in-place") ? save(parsed, "xml-file", simulated->output.serialize(true))
+                               : Result<void>()}) {
+    if (!saved) return report(context, saved.error());
+  }
+  return 0;
+}
+
+}  // namespace systole::cli
