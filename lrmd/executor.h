@@ -90,7 +90,8 @@ class Executor {
   // unreported.
   void cancel(const std::string& resource, const std::string& task, Milliseconds interval,
               std::function<void(bool)> done);
-  // Kills what runs and forgets everything of a resource (its stop is done, or it is deleted).
+  // Kills what runs and forgets everything of a resource (its stop is done, or it is deleted). Nothing of it
+  // is reported any more; what is executed for it next waits until the killed operation is reaped.
   void forget(const std::string& resource);
   std::size_t running() const;  // Operations in flight.
 

@@ -27,7 +27,9 @@ namespace systole::stonith {
 
 struct Request {
   std::string target;  // Node name.
-  NodeLife life;       // Of the target, as last known. Node id 0: not a cluster node of ours.
+  // Of the target, as last known. Incarnation 0: the one it has now or was last seen in; node id 0: by its
+  // name.
+  NodeLife life;
   std::string action;  // "off", "reboot", "on"
   Milliseconds timeout{60000};
   Milliseconds delay{0};  // Static, priority delay; on top of the device's own delays.

@@ -13,6 +13,7 @@ constexpr std::size_t kMostPending = 256;
 
 void Fencer::fence(Request request, std::function<void(const Outcome&)> done) {
   State& s = *state_;
+  request.life = s.completed(request.target, request.life);
   for (auto& [key, p] : s.pending) {
     if (!covers(p.request, request)) continue;
     s.log.notice("fencing of {} ({}) asked by {} joins the request that is under way", request.target,
@@ -50,6 +51,16 @@ void Fencer::fence(Request request, std::function<void(const Outcome&)> done) {
   });
   s.log.notice("fencing of {} ({}) is asked for by {}", p.request.target, p.request.action, p.request.origin);
   s.issue(key);
+}
+
+// A life that the asker does not know is the one that the target has now, or was last seen in. Settled once,
+// here: a life that begins later is not meant.
+NodeLife Fencer::State::completed(const std::string& target, NodeLife life) const {
+  if (raw(life.node) == 0) life.node = id_of(target);
+  const auto seen = last_lives.find(target);
+  if (raw(life.incarnation) == 0 && seen != last_lives.end() && seen->second.node == life.node)
+    return seen->second;
+  return life;
 }
 
 Pending* Fencer::State::find(const RequestId& id) {
@@ -178,8 +189,7 @@ void Fencer::confirm(const std::string& target, const std::string& who) {
   request.target = target;
   request.action = "off";
   request.origin = who;
-  const auto seen = s.last_lives.find(target);
-  request.life = seen == s.last_lives.end() ? NodeLife{s.id_of(target), {}} : seen->second;
+  request.life = s.completed(target, {});
   s.send(Confirmed{{s.self, s.next_number++},
                    {request, true, "", s.name, "manual confirmation by " + who, s.ports.clock->wall()}});
 }

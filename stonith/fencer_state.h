@@ -73,6 +73,7 @@ struct Fencer::State {
   void issue(Key key);
   bool held(Key key, Pending& pending);
   Pending* find(const RequestId& id);
+  NodeLife completed(const std::string& target, NodeLife life) const;
   std::optional<NodeLife> choose(const Pending& pending) const;
   bool able(const std::string& node, const Request& request) const;
   void give_up(Key key, const std::string& why);

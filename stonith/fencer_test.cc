@@ -288,6 +288,37 @@ TEST(Fencer, AMemberInTheLifeThatIsMeantIsShot) {
   EXPECT_EQ(c.plant.calls, Calls{"n1 pdu off n3"});
 }
 
+TEST(Fencer, ALifeThatTheAskerDoesNotKnowIsTheOneLastSeen) {
+  TestCluster c(3, device("pdu", {}));
+  auto r = c.request("n3");
+  r.life = {};
+  c.fence(1, r);  // A member, by its name only.
+  c.time.run(Seconds(5));
+  ASSERT_EQ(c.answers.size(), 1U);
+  EXPECT_TRUE(c.answers[0].succeeded) << c.answers[0].reason;
+  EXPECT_EQ(c.answers[0].request.life, (NodeLife{NodeId{3}, Incarnation{1}}));
+  c.view({1, 2});
+  c.plant.devices["pdu"].fails = 1;
+  c.fence(1, r);
+  c.time.run(Milliseconds(150));
+  c.boot(3, 2);
+  c.view({1, 2, 3});
+  c.time.run(Seconds(5));
+  ASSERT_EQ(c.answers.size(), 2U);
+  EXPECT_FALSE(c.answers[1].succeeded);
+}
+
+TEST(Fencer, AnAgentWhoseMetadataHangsIsHeldToTheStandardActions) {
+  Plant plant;
+  plant.metadata_hangs = true;
+  TestCluster c(3, device("pdu", {}), "", "", plant);
+  c.view({1, 2});
+  c.fence(1, c.request("n3"));
+  c.time.run(Seconds(6));
+  ASSERT_EQ(c.answers.size(), 1U);
+  EXPECT_TRUE(c.answers[0].succeeded) << c.answers[0].reason;
+}
+
 TEST(Fencer, OfTwoNodesThatLostEachOtherTheLowerGoesFirst) {
   TestCluster c(2, device("pdu", {}));
   c.view({2});

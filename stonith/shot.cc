@@ -142,27 +142,32 @@ void Shot::give_back(const std::string& id, unsigned tries_left) {
 
 // One device's whole part: facts, reach, delay, action, reading back.
 void Shot::use(const Device& device, Next next) {
-  world_.runner->facts(
-      device, [self = shared_from_this(), &device, next = std::move(next)](const AgentFacts&) {
-        if (!self->done_) return;
-        self->check_host(device, [self, &device, next](bool reaches, const std::string& why) {
-          if (!reaches) return next(false, why);
-          self->wait_delay(device, [self, &device, next](bool, const std::string&) {
-            if (const std::string objection = self->world_.objection();
-                self->cuts_power() && !objection.empty()) {
-              self->level_ = self->levels_.size();  // Nobody else shall try either.
-              return next(false, objection);
-            }
-            const std::string action = self->action_for(device);
-            const AgentFacts& facts = self->world_.runner->known_facts(device);
-            if (!facts.offers(action) && device.action_names.count(action) == 0) {
-              return next(false, fmt::format("has no action {}", action));
-            }
-            const auto retries = device.retries.find(self->request_.action);
-            self->act(device, action, retries == device.retries.end() ? kRetries : retries->second, next);
-          });
-        });
-      });
+  const auto waiting = std::make_shared<bool>(true);
+  const auto go = [this, &device, next = std::move(next), waiting] {
+    if (!std::exchange(*waiting, false) || !done_) return;
+    world_.ports.timers->cancel(timer_);
+    use_informed(device, next);
+  };
+  after(kFactsLimit, go);
+  world_.runner->facts(device, [self = shared_from_this(), go](const AgentFacts&) { go(); });
+}
+
+void Shot::use_informed(const Device& device, Next next) {
+  check_host(device, [this, &device, next](bool reaches, const std::string& why) {
+    if (!reaches) return next(false, why);
+    wait_delay(device, [this, &device, next](bool, const std::string&) {
+      if (const std::string objection = world_.objection(); cuts_power() && !objection.empty()) {
+        level_ = levels_.size();  // Nobody else shall try either.
+        return next(false, objection);
+      }
+      const std::string action = action_for(device);
+      if (!world_.runner->known_facts(device).offers(action) && device.action_names.count(action) == 0) {
+        return next(false, fmt::format("has no action {}", action));
+      }
+      const auto retries = device.retries.find(request_.action);
+      act(device, action, retries == device.retries.end() ? kRetries : retries->second, next);
+    });
+  });
 }
 
 void Shot::check_host(const Device& device, Next next) {

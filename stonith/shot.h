@@ -43,6 +43,7 @@ class Shot : public std::enable_shared_from_this<Shot> {
   void abandon();
 
   static constexpr Milliseconds kReadBackPause{500}, kRetryPause{200}, kGiveBackLimit{20000};
+  static constexpr Seconds kFactsLimit{5};  // For an agent that hangs when asked for its metadata.
   static constexpr int kReadBacks = 3;
   static constexpr unsigned kRetries = 2;  // pcmk_*_retries
 
@@ -58,6 +59,7 @@ class Shot : public std::enable_shared_from_this<Shot> {
   void give_back(const std::string& device, unsigned tries_left);
 
   void use(const Device& device, Next next);
+  void use_informed(const Device& device, Next next);
   void check_host(const Device& device, Next next);
   void wait_delay(const Device& device, Next next);
   void act(const Device& device, const std::string& action, unsigned tries_left, Next next);

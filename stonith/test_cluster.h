@@ -81,8 +81,9 @@ struct Behaviour {
 
 struct Plant {
   std::map<std::string, Behaviour> devices;
-  std::set<std::string> off;        // Targets without power.
-  std::vector<std::string> calls;   // "n1 pdu off n3", power actions only
+  std::set<std::string> off;       // Targets without power.
+  std::vector<std::string> calls;  // "n1 pdu off n3", power actions only
+  bool metadata_hangs = false;
   std::vector<std::string> others;  // The same of status, monitor, list.
 };
 
@@ -145,6 +146,7 @@ class FakeProcesses : public Processes {
     const std::string action = o["action"], target = o["port"];
     Behaviour& b = plant_.devices[o["name"]];
     if (action == "metadata") {
+      if (plant_.metadata_hangs) return;
       std::string actions =
           R"(<action name="off"/><action name="on"/><action name="reboot"/><action name="monitor"/>)";
       if (program.ends_with("fake")) actions += R"(<action name="status"/><action name="list"/>)";
@@ -192,7 +194,8 @@ class TestCluster {
   };
 
   TestCluster(unsigned count, const std::string& resources, const std::string& topology = "",
-              const std::string& constraints = "") {
+              const std::string& constraints = "", Plant with = {})
+      : plant(std::move(with)) {
     std::string xml = "<cib><configuration><nodes>";
     for (unsigned i = 1; i <= count; ++i) xml += fmt::format(R"(<node id="{0}" uname="n{0}"/>)", i);
     xml += "</nodes><resources>" + resources + "</resources><constraints>" + constraints +
