@@ -190,6 +190,66 @@ std::string help_text(const std::string& tool, const Manual& manual) {
   return text;
 }
 
+namespace {
+
+// Text for troff: no line starts a request, no backslash an escape, no hyphen becomes a dash.
+std::string roff(std::string_view text) {
+  std::string safe;
+  bool start = true;
+  for (const char c : text) {
+    if (start && (c == '.' || c == '\'')) safe += "\\&";
+    if (c == '\\')
+      safe += "\\e";
+    else if (c == '-')
+      safe += "\\-";
+    else
+      safe += c;
+    start = c == '\n';
+  }
+  return safe;
+}
+
+std::string roff_option(const Option& option) {
+  std::string left =
+      option.letter != 0 ? fmt::format("\\fB\\-{}\\fR, ", roff(std::string(1, option.letter))) : "";
+  left += fmt::format("\\fB\\-\\-{}\\fR", roff(option.key));
+  if (option.takes == Option::Takes::kValue) left += fmt::format("=\\fI{}\\fR", roff(option.value));
+  if (option.takes == Option::Takes::kMaybe) left += fmt::format("[=\\fI{}\\fR]", roff(option.value));
+  return fmt::format(".TP\n{}\n{}\n", left, roff(option.help));
+}
+
+}  // namespace
+
+std::string man_text(const std::string& tool, const Manual& manual) {
+  std::string text =
+      fmt::format(".TH {} 8 \"\" \"Systole 0.1.0\" \"Cluster administration\"\n.SH NAME\n{} \\- {}\n",
+                  roff(tool), roff(tool), roff(manual.summary));
+  text += fmt::format(".SH SYNOPSIS\n.B {}\n{}\n", roff(tool), roff(manual.usage));
+  for (const OptionGroup& group : manual.groups) {
+    text += fmt::format(".SH {}\n", roff(group.title));
+    for (const Option& option : group.options) {
+      if (option.help != nullptr) text += roff_option(option);
+    }
+  }
+  text += ".SH GENERAL\n" + roff_option(kHelp) + roff_option(kVersion);
+  if (*manual.examples != '\0') text += fmt::format(".SH EXAMPLES\n.nf\n{}.fi\n", roff(manual.examples));
+  text +=
+      ".SH ENVIRONMENT\n.TP\n.B CIB_file\nAct on this file instead of the cluster.\n.TP\n.B CIB_shadow\n"
+      "Act on the shadow configuration of this name.\n";
+  return text + ".SH EXIT STATUS\n0 if all is well; \\fBcrm_error \\-X\\fR explains the others.\n";
+}
+
+std::string option_words(const Manual& manual) {
+  std::string words = "--help\n--version\n";
+  for (const OptionGroup& group : manual.groups) {
+    for (const Option& option : group.options) {
+      if (option.help != nullptr)
+        words += fmt::format("--{}{}\n", option.key, option.takes == Option::Takes::kValue ? "=" : "");
+    }
+  }
+  return words;
+}
+
 OptionGroup output_options() {
   return {"Output",
           {{"output-as", 0, Option::Takes::kValue, "FORMAT", "text, xml or none"},
@@ -199,6 +259,12 @@ OptionGroup output_options() {
 }
 
 std::optional<int> begin(Context& context, const Manual& manual, Parsed& parsed) {
+  if (context.args == std::vector<std::string>{"--man"} ||
+      context.args == std::vector<std::string>{"--list-options"}) {
+    context.console->out(context.args.front() == "--man" ? man_text(context.name, manual)
+                                                         : option_words(manual));
+    return 0;
+  }
   auto read = parse_options(manual, context.args);
   if (!read) {
     context.console->err(

@@ -53,12 +53,16 @@ class Parsed {
 // Error: kInvalidArgument, naming the option and a close one.
 Result<Parsed> parse_options(const Manual& manual, const std::vector<std::string>& args);
 std::string help_text(const std::string& tool, const Manual& manual);
+// The same as a page for man(1), and as the words that a shell completes. Every tool answers --man and
+// --list-options with them, so that packages and shells never hold an older list.
+std::string man_text(const std::string& tool, const Manual& manual);
+std::string option_words(const Manual& manual);
 
 // Options of all tools with formatted output, and of all that ignore a tuning of Pacemaker's.
 OptionGroup output_options();
 
-// The start of every tool: parses, answers --help and --version. A number: the tool is done with that exit
-// code.
+// The start of every tool: parses, answers --help, --version, --man and --list-options. A number: the tool is
+// done with that exit code.
 std::optional<int> begin(Context& context, const Manual& manual, Parsed& parsed);
 
 // First line as Pacemaker's clients look for it, second our own.

@@ -273,6 +273,8 @@ TEST_F(Tools, HelpTeachesAndHoldsWhatClientsSearchFor) {
     EXPECT_EQ(help.code, 0) << tool.name;
     EXPECT_TRUE(help.out.starts_with(std::string(tool.name) + " - ")) << tool.name;
     EXPECT_TRUE(bench.run({tool.name, "--version"}).out.starts_with("Pacemaker 2.1.5")) << tool.name;
+    EXPECT_TRUE(bench.run({tool.name, "--man"}).out.starts_with(".TH ")) << tool.name;
+    EXPECT_NE(bench.run({tool.name, "--list-options"}).out.find("--help\n"), std::string::npos) << tool.name;
   }
   for (const auto& [tool, words] : std::vector<std::pair<std::string, std::vector<std::string>>>{
            {"crm_mon", {"--pending", "--output-as=", "--fence-history"}},
