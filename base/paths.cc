@@ -1,11 +1,16 @@
 #include "base/paths.h"
 
 #include <cstdlib>
+#include <filesystem>
 
 namespace systole {
 
 Paths paths_from_environment() {
   Paths paths;
+  // The tools of this very build, where they lie beside the program.
+  std::error_code error;
+  const auto beside = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  if (!error && std::filesystem::exists(beside / "crm_attribute", error)) paths.tools = beside;
   const auto take = [](const char* name, std::string& place) {
     if (const char* value = std::getenv(name); value != nullptr && *value != '\0') place = value;
   };

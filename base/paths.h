@@ -18,7 +18,7 @@ struct Paths {
   std::string lsb = "/etc/init.d";                     // SYSTOLE_LSB_DIR
   std::string heartbeat = "/etc/ha.d/resource.d";      // SYSTOLE_HEARTBEAT_DIR
   std::string fence_agents = "/usr/sbin";              // SYSTOLE_FENCE_DIR: fence_* programs
-  std::string tools = "/usr/sbin";  // SYSTOLE_TOOLS_DIR: crm_attribute…; first in agents' PATH
+  std::string tools = "/usr/sbin";  // SYSTOLE_TOOLS_DIR, or beside the program: first in agents' PATH
   std::string own_agents =
       "/usr/lib/systole/agents";  // SYSTOLE_AGENTS_DIR: our OCF agents, resource.d's shape
 
