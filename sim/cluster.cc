@@ -91,8 +91,11 @@ void Cluster::boot(Machine& m) {
     return retry_boot(m);
   }
   const NodeLife self = state->self();
-  auto ring = membership::RingNode::create(
-      {.ports = ports, .log = log.named("membership"), .config = config_, .state = std::move(*state), .key = key_});
+  auto ring = membership::RingNode::create({.ports = ports,
+                                            .log = log.named("membership"),
+                                            .config = config_,
+                                            .state = std::move(*state),
+                                            .key = key_});
   check(ring.has_value(), ring ? "" : ring.error().message.c_str());
   m.ring = std::move(*ring);
   controller::Node::Parts parts;
