@@ -182,12 +182,34 @@ void check_moves(pugi::xml_node base, pugi::xml_node mine, pugi::xml_node live,
   const auto was = places(base), now = places(mine), theirs = places(live);
   for (const auto& [id, place] : now) {
     const auto before = was.find(id), there = theirs.find(id);
-    if (before == was.end() || before->second == place) continue;
+    if (before == was.end()) {
+      if (there != theirs.end() && there->second != place)
+        conflicts.push_back({id, fmt::format("{} was added here and, at another place, meanwhile", id)});
+      continue;
+    }
+    if (before->second == place) continue;
     if (there == theirs.end())
       conflicts.push_back({id, fmt::format("{} was moved here and deleted meanwhile", id)});
     else if (there->second != before->second && there->second != place)
       conflicts.push_back({id, fmt::format("{} was moved here and, to another place, meanwhile", id)});
   }
+  for (const auto& [id, place] : was)
+    if (const auto there = theirs.find(id);
+        !now.contains(id) && there != theirs.end() && there->second != place)
+      conflicts.push_back({id, fmt::format("{} was deleted here and moved meanwhile", id)});
+}
+
+// One id for two things, each made by one side.
+void check_ids(pugi::xml_node merged, std::vector<Conflict>& conflicts) {
+  std::set<std::string> seen;
+  walk(merged, [&](pugi::xml_node node) {
+    const auto name = name_of(node);
+    const std::string id(attr(node, "id"));
+    if (id.empty() || name == "resource_ref" || name == "obj_ref" || name == "role") return;
+    if (!seen.insert(id).second)
+      conflicts.push_back(
+          {id, fmt::format("the id {} was given here and, to something else, meanwhile", id)});
+  });
 }
 
 }  // namespace
@@ -196,6 +218,7 @@ std::vector<Conflict> merge_configuration(pugi::xml_node base, pugi::xml_node mi
   Merge merge;
   check_moves(base, mine, live, merge.conflicts);
   merge.node(base, mine, live);
+  if (merge.conflicts.empty()) check_ids(live, merge.conflicts);
   return std::move(merge.conflicts);
 }
 
