@@ -31,8 +31,9 @@ struct Action {
   enum class Kind { kPseudo, kResource, kCluster };  // pseudo_event, rsc_op, crm_event (fencing and such)
   int id = 0;
   Kind kind = Kind::kPseudo;
-  std::string task;  // "start", "stop", "monitor", "promote", "stonith", "do_shutdown", "cancel"…
-  std::string key;   // operation_key: "WebIP_start_0"
+  std::string task;          // "start", "stop", "monitor", "promote", "stonith", "do_shutdown", "cancel"…
+  std::string key;           // operation_key: "WebIP_start_0"
+  std::string internal_key;  // Of an anonymous clone's instance: "WebIP:0_start_0".
   std::string resource, long_id;                  // primitive/@id, @long-id (clone instance)
   std::string agent_class, provider, agent_type;  // Of the primitive.
   std::string node, node_id;                      // on_node, on_node_uuid; empty for pseudo events.

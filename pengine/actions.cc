@@ -1,0 +1,479 @@
+// Actions: made once per (operation key, node), found again, and what makes them runnable.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pengine/engine.h"
+
+namespace systole::pengine::engine {
+
+const OpDef* find_op(const Resource* r, std::string_view task, std::int64_t interval_ms,
+                     bool include_disabled) {
+  for (const OpDef* op : r->ops) {
+    if (op->name != task || op->interval_ms != interval_ms) continue;
+    if (!include_disabled && !op->enabled) continue;
+    return op;
+  }
+  return nullptr;
+}
+
+Meta op_meta(Cluster& c, Resource* r, const Node* node, const std::string& task, std::int64_t interval_ms,
+             const OpDef* op) {
+  Meta meta;
+  RuleInput in = rule_input(c, *r);
+  in.op_name = &task;
+  in.op_interval_ms = interval_ms;
+  (void)node;
+  if (op) {
+    evaluate_sets(op->meta, in, meta);
+    for (const auto& [name, value] : op->attributes)
+      if (name != "id") meta.emplace(name, value);
+  }
+  evaluate_sets(c.op_defaults, in, meta);
+  meta.erase("id");
+  meta.erase("name");
+  if (op && interval_ms == 0) meta.erase("interval");
+  return meta;
+}
+
+OnFail on_fail_of(Cluster& c, Resource* r, const std::string& task, std::int64_t interval_ms,
+                  const Meta& meta, Role* fail_role) {
+  std::string value = meta_or(meta, "on-fail", "");
+  if (task == "stop") {
+    if (value == "standby" || value == "stop" || value == "demote") {
+      c.error(fmt::format(
+          "Resetting 'on-fail' for {} stop action to default value because '{}' is not allowed for stop",
+          r->id, value));
+      value.clear();
+    }
+  } else if (task == "demote" && value.empty()) {
+    for (const OpDef* op : r->ops) {
+      if (!op->enabled || op->name != "monitor" || op->role != Role::kPromoted || op->interval_ms == 0)
+        continue;
+      const Meta m = op_meta(c, r, nullptr, op->name, op->interval_ms, op);
+      const std::string v = meta_or(m, "on-fail", "");
+      if (!v.empty() && v != "demote") value = v;
+    }
+  } else if (task == "lrm_delete") {
+    value = "ignore";
+  } else if (value == "demote") {
+    const OpDef* op = find_op(r, task, interval_ms, true);
+    const bool fits =
+        task == "promote" || (task == "monitor" && op && op->role == Role::kPromoted && interval_ms > 0);
+    if (!fits) {
+      c.error(fmt::format(
+          "Resetting 'on-fail' for {} {} action to default value because 'demote' is not allowed for it",
+          r->id, task));
+      value.clear();
+    }
+  }
+  Role role = Role::kUnknown;
+  OnFail result = OnFail::kRestart;
+  if (value == "block") {
+    result = OnFail::kBlock;
+    role = Role::kStopped;
+    if (task != "demote") role = Role::kUnknown;
+    role = Role::kUnknown;
+  } else if (value == "fence") {
+    result = OnFail::kFence;
+    if (!c.config.fencing) {
+      c.error("Specifying on-fail=fence for " + r->id +
+              " and disabling fencing makes no sense: stopping the resource instead");
+      result = OnFail::kStop;
+      role = Role::kStopped;
+    }
+  } else if (value == "standby") {
+    result = OnFail::kStandby;
+  } else if (value == "ignore" || value == "nothing") {
+    result = OnFail::kIgnore;
+  } else if (value == "migrate") {
+    result = OnFail::kBan;
+  } else if (value == "stop") {
+    result = OnFail::kStop;
+    role = Role::kStopped;
+  } else if (value == "restart") {
+    result = OnFail::kRestart;
+  } else if (value == "restart-container") {
+    result = r->container ? OnFail::kRestartContainer : OnFail::kRestart;
+  } else if (value == "demote") {
+    result = OnFail::kDemote;
+  } else {
+    if (!value.empty()) c.error(fmt::format("Ignoring invalid on-fail={} for {} of {}", value, task, r->id));
+    if (r->container) {
+      result = OnFail::kRestartContainer;
+    } else if (r->is_remote_connection && !(task == "monitor" && interval_ms == 0) && task != "start") {
+      if (!r->managed) {
+        result = OnFail::kStop;
+        role = Role::kStopped;
+      } else {
+        result = OnFail::kResetRemote;
+        if (r->remote_reconnect_ms > 0) role = Role::kStopped;
+      }
+    } else if (task == "stop") {
+      result = c.config.fencing ? OnFail::kFence : OnFail::kBlock;
+    }
+  }
+  if (role == Role::kUnknown) role = role_from(meta_or(meta, "role_after_failure", ""));
+  if (role == Role::kUnknown) role = task == "promote" ? Role::kUnpromoted : Role::kStarted;
+  if (fail_role) *fail_role = role;
+  return result;
+}
+
+namespace {
+
+Requires needs_of(const Resource* r, std::string_view task) {
+  if (task != "start" && task != "promote") return Requires::kNothing;
+  if (r->needs_fencing) return Requires::kFencing;
+  return r->needs_quorum ? Requires::kQuorum : Requires::kNothing;
+}
+
+Config::NoQuorum effective_policy(Cluster& c, Resource* r) {
+  using Q = Config::NoQuorum;
+  if (c.config.have_quorum) return Q::kIgnore;
+  if (c.config.no_quorum != Q::kDemote) return c.config.no_quorum;
+  if (r->role == Role::kPromoted || r->role == Role::kUnpromoted) {
+    if (r->next_role > Role::kUnpromoted) set_next_role(r, Role::kUnpromoted, "no-quorum-policy=demote");
+    return Q::kIgnore;
+  }
+  return Q::kStop;
+}
+
+void update_runnable(Cluster& c, Action* a) {
+  Resource* r = a->resource;
+  if (!r || a->pseudo) return;
+  Node* node = a->node;
+  if (!node) {
+    a->runnable = false;
+  } else if (!a->on_dc && !node->online && (!is_guest(node) || node->remote_requires_reset)) {
+    a->runnable = false;
+    if (r->managed && a->task == "stop" && !node->unclean)
+      fence_node(c, node, "resource actions are unrunnable", false);
+  } else if (!a->on_dc && node->pending) {
+    a->runnable = false;
+  } else if (a->needs == Requires::kNothing) {
+    a->reason.clear();
+    a->runnable = !(is_guest(node) && !can_fence(c, node));
+  } else {
+    switch (effective_policy(c, r)) {
+      case Config::NoQuorum::kStop:
+        a->runnable = false;
+        set_reason(a, "no quorum", true);
+        break;
+      case Config::NoQuorum::kFreeze:
+        if (!is_active(r, true) || r->next_role > r->role) {
+          a->runnable = false;
+          set_reason(a, "no quorum", true);
+        }
+        break;
+      default:
+        a->runnable = true;
+    }
+  }
+}
+
+std::int64_t key_interval(const std::string& key) {
+  const auto at = key.rfind('_');
+  if (at == std::string::npos) return 0;
+  return std::max<std::int64_t>(0, parse_int(std::string_view(key).substr(at + 1)).value_or(0));
+}
+
+void fill(Action* a) {
+  Resource* r = a->resource;
+  if (!r) return;
+  a->interval_ms = key_interval(a->key);
+  a->needs = needs_of(r, a->task);
+}
+
+}  // namespace
+
+Action* make_action(Cluster& c, Resource* r, const std::string& key, const std::string& task, Node* node,
+                    bool optional) {
+  Action* a = nullptr;
+  auto& list = c.actions_by_key[key];
+  if (r) {
+    for (Action* old : list) {
+      if (old->resource != r || old->task != task) continue;
+      if (node && old->node && old->node != node) continue;
+      if (!node && old->node) {
+        // Without a node any will do.
+      }
+      if (node && !old->node) old->node = node;
+      a = old;
+      break;
+    }
+  }
+  if (!a) {
+    a = &c.action_store.emplace_back();
+    a->id = static_cast<int>(c.actions.size()) + 1;
+    a->resource = r;
+    a->node = node;
+    a->task = task;
+    a->key = key;
+    a->optional = true;
+    fill(a);
+    list.push_back(a);
+    c.actions.push_back(a);
+    if (r) r->actions.push_back(a);
+  }
+  // Of an unmanaged resource only recurring monitors go on.
+  if (r && a->node && !a->pseudo && !r->managed && a->interval_ms == 0) {
+    a->optional = true;
+  } else if (!optional) {
+    a->optional = false;
+  }
+  update_runnable(c, a);
+  if (r && task == "stop") r->restarting = r->restarting;
+  return a;
+}
+
+Action* pseudo_action(Cluster& c, Resource* r, const std::string& task, bool optional, bool runnable) {
+  Action* a = make_action(c, r, op_key(r->id, task, 0), task, nullptr, optional);
+  a->pseudo = true;
+  a->runnable = runnable;
+  return a;
+}
+
+Action* find_action(const std::vector<Action*>& actions, std::string_view key, std::string_view task,
+                    const Node* node) {
+  for (Action* a : actions) {
+    if (!key.empty() && a->key != key) continue;
+    if (!task.empty() && a->task != task) continue;
+    if (!node || a->node == node) return a;
+  }
+  return nullptr;
+}
+
+std::vector<Action*> actions_of(const Resource* r, const Node* node, std::string_view task, bool need_node) {
+  std::vector<Action*> out;
+  const std::string key = op_key(r->id, task, 0);
+  for (Action* a : r->actions) {
+    if (a->key != key) continue;
+    if (node && a->node && a->node != node) continue;
+    if (node && !a->node) {
+      if (need_node) continue;
+    }
+    if (need_node && !a->node) continue;
+    out.push_back(a);
+  }
+  return out;
+}
+
+Action* start_action(Cluster& c, Resource* r, Node* n, bool o) {
+  return make_action(c, r, op_key(r->id, "start", 0), "start", n, o);
+}
+Action* stop_action(Cluster& c, Resource* r, Node* n, bool o) {
+  return make_action(c, r, op_key(r->id, "stop", 0), "stop", n, o);
+}
+Action* promote_action(Cluster& c, Resource* r, Node* n, bool o) {
+  return make_action(c, r, op_key(r->id, "promote", 0), "promote", n, o);
+}
+Action* demote_action(Cluster& c, Resource* r, Node* n, bool o) {
+  return make_action(c, r, op_key(r->id, "demote", 0), "demote", n, o);
+}
+
+void set_reason(Action* a, const std::string& reason, bool overwrite) {
+  if (a->reason.empty() || overwrite) a->reason = reason;
+}
+
+void clear_runnable(Action* a) { a->runnable = false; }
+void require_action(Action* a) { a->optional = false; }
+
+bool order_actions(Action* first, Action* then, std::uint32_t flags) {
+  if (flags == 0 || !first || !then || first == then) return false;
+  auto found = then->before_index.find(first);
+  if (found != then->before_index.end()) {
+    Relation& have = then->before[found->second];
+    if ((have.flags & flags) == flags) return false;
+    have.flags |= flags;
+    auto back = first->after_index.find(then);
+    if (back != first->after_index.end()) first->after[back->second].flags |= flags;
+    return true;
+  }
+  then->before_index[first] = then->before.size();
+  then->before.push_back(Relation{first, flags, Relation::State::kNot});
+  first->after_index[then] = first->after.size();
+  first->after.push_back(Relation{then, flags, Relation::State::kNot});
+  return true;
+}
+
+// --- Fencing requests ---
+
+bool can_fence(Cluster& c, const Node* node) {
+  if (is_guest(node)) {
+    for (const Node* host : node->remote->container->running_on)
+      if (!host->online && !can_fence(c, host)) return false;
+    return true;
+  }
+  if (!c.config.fencing || !c.config.have_stonith_resource) return false;
+  if (c.config.have_quorum || c.config.no_quorum == Config::NoQuorum::kIgnore) return true;
+  return node && node->online;
+}
+
+namespace {
+// Would fencing be delayed in favour of the node that has more to lose?
+std::int64_t node_priority_delay(const Cluster& c, const Node* node) {
+  if (c.config.priority_fencing_delay_ms <= 0 || is_guest_or_remote(node)) return 0;
+  int online = 0, members = 0, top_priority = 0, lowest = 0;
+  bool any = false;
+  for (const Node* n : c.nodes) {
+    if (n->kind != NodeKind::kCluster) continue;
+    ++members;
+    if (n->online) ++online;
+    if (!any) top_priority = lowest = n->priority;
+    any = true;
+    top_priority = std::max(top_priority, n->priority);
+    lowest = std::min(lowest, n->priority);
+  }
+  if (online > members / 2 || lowest == top_priority || node->priority < top_priority) return 0;
+  return c.config.priority_fencing_delay_ms;
+}
+}  // namespace
+
+Action* fence_op(Cluster& c, Node* node, const char* op, bool optional, const std::string& reason,
+                 bool priority_delay) {
+  const std::string what = op ? op : c.config.fencing_action;
+  const std::string key = fmt::format("stonith-{}-{}", node->name, what);
+  Action*& a = c.singletons[key];
+  if (!a) {
+    a = make_action(c, nullptr, key, "stonith", node, true);
+    a->meta["on_node"] = node->name;
+    a->meta["on_node_uuid"] = node->id;
+    a->meta["stonith_action"] = what;
+  }
+  if (c.config.priority_fencing_delay_ms > 0 &&
+      (priority_delay || a->meta.contains("priority-fencing-delay")) &&
+      !a->meta.contains("priority-fencing-delay")) {
+    const std::int64_t delay = node_priority_delay(c, node);
+    a->meta["priority-fencing-delay"] = std::to_string(delay / 1000);
+  }
+  if (!optional && can_fence(c, node)) {
+    a->optional = false;
+    if (!reason.empty()) set_reason(a, reason, false);
+  } else if (!reason.empty() && a->reason.empty()) {
+    a->reason = reason;
+  }
+  return a;
+}
+
+void fence_node(Cluster& c, Node* node, const std::string& reason, bool priority_delay) {
+  if (is_guest(node)) {
+    Resource* container = node->remote->container;
+    if (!container->failed && container->managed) {
+      node->remote_requires_reset = true;
+      container->failed = container->stop_if_failed = true;
+    }
+  } else if (node->kind == NodeKind::kRemote && !node->remote) {
+    node->unclean = true;
+    fence_op(c, node, nullptr, true, reason, false);
+  } else if (is_remote(node)) {
+    if (node->remote && !node->remote->managed) return;
+    node->remote_requires_reset = true;
+    node->unclean = true;
+    fence_op(c, node, nullptr, true, reason, false);
+  } else {
+    node->unclean = true;
+    fence_op(c, node, nullptr, true, reason, priority_delay);
+  }
+}
+
+void clear_fail_count(Cluster& c, Resource* r, Node* node, const std::string& why) {
+  Action* a = make_action(c, r, op_key(r->id, "clear_failcount", 0), "clear_failcount", node, false);
+  a->meta["op_no_wait"] = "true";
+  a->optional = false;
+  set_reason(a, why, true);
+}
+
+// --- Fail counts ---
+
+namespace {
+
+// "fail-count-NAME[:N][#OP_INTERVAL]": does it speak of this resource?
+bool speaks_of(std::string_view attribute, std::string_view prefix, const std::string& name, bool unique) {
+  if (!attribute.starts_with(prefix)) return false;
+  attribute.remove_prefix(prefix.size());
+  if (!attribute.starts_with(name)) return false;
+  attribute.remove_prefix(name.size());
+  if (!unique && attribute.starts_with(":")) {
+    attribute.remove_prefix(1);
+    while (!attribute.empty() && attribute.front() >= '0' && attribute.front() <= '9')
+      attribute.remove_prefix(1);
+  }
+  return attribute.empty() || attribute.front() == '#';
+}
+
+std::string fail_name(const Resource* r) {
+  const std::string& name = history_id(r);
+  if (r->unique) return name;
+  const auto colon = name.rfind(':');
+  if (colon == std::string::npos) return name;
+  return name.substr(0, colon);
+}
+
+// With on-fail=block the failure stays whatever time passes.
+bool blocks_expiry(Cluster& c, const Node* node, Resource* r, const HistoryOp* recorded) {
+  for (const OpDef* op : r->ops) {
+    const Meta m = op_meta(c, r, nullptr, op->name, op->interval_ms, op);
+    if (meta_or(m, "on-fail", "") != "block") continue;
+    if (recorded) {
+      if (recorded->task == op->name && recorded->interval_ms == op->interval_ms) return true;
+      continue;
+    }
+    auto it = c.history_of.find(history_id(r));
+    if (it == c.history_of.end()) continue;
+    auto at = it->second.find(node);
+    if (at == it->second.end()) continue;
+    for (const auto* h : at->second)
+      for (const auto& o : h->ops)
+        if (o.id.ends_with("_last_failure_0") && o.task == op->name && o.interval_ms == op->interval_ms)
+          return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+int fail_count(Cluster& c, const Node* node, Resource* r, unsigned flags, std::int64_t* last_failure,
+               const HistoryOp* op) {
+  const std::string name = fail_name(r);
+  int count = 0;
+  std::int64_t last = 0;
+  const std::string_view prefix = "fail-count-", time_prefix = "last-failure-";
+  const auto from = node->attributes.lower_bound("fail-count-" + name);
+  for (auto it = from; it != node->attributes.end() && it->first.starts_with("fail-count-" + name); ++it)
+    if (speaks_of(it->first, prefix, name, r->unique)) count = add_scores(count, parse_score(it->second));
+  for (auto it = node->attributes.lower_bound("last-failure-" + name);
+       it != node->attributes.end() && it->first.starts_with("last-failure-" + name); ++it)
+    if (speaks_of(it->first, time_prefix, name, r->unique))
+      last = std::max(last, parse_int(it->second).value_or(0));
+  if (last_failure) *last_failure = last;
+  if ((flags & kFailEffective) && count > 0 && last > 0 && r->failure_timeout_s > 0 &&
+      !blocks_expiry(c, node, r, op) && epoch_seconds(c.now) > last + r->failure_timeout_s)
+    count = 0;
+  if ((flags & kFailFillers) && !r->fillers.empty() && !is_bundled(r)) {
+    for (Resource* f : r->fillers) {
+      if (is_bundled(f)) continue;
+      std::int64_t filler_last = 0;
+      count = add_scores(count, fail_count(c, node, f, flags & ~kFailFillers, &filler_last, op));
+      if (last_failure && filler_last > *last_failure) *last_failure = filler_last;
+    }
+  }
+  return count;
+}
+
+// Has the resource failed too often there? `failed` is what must leave: the whole clone or the resource.
+bool threshold_reached(Cluster& c, Resource* r, const Node* node, Resource** failed) {
+  if (r->migration_threshold == 0) return false;
+  Resource* whom = r;
+  if (is_group(r) || is_bundle(r)) return false;
+  if (!r->unique && is_clone(top(r))) whom = top(r);
+  if (is_bundled(r) && r->replica && r->replica->child == r) {
+  }
+  const int count = fail_count(c, node, r, kFailEffective | kFailFillers);
+  if (count <= 0) return false;
+  if (failed) *failed = whom;
+  if (r->failure_ignored) return false;
+  const int threshold = r->migration_threshold;
+  return count >= threshold && !(threshold >= kInfinity && count < kInfinity);
+}
+
+}  // namespace systole::pengine::engine

@@ -1,0 +1,136 @@
+// What the configuration changed under running resources: parameters, agents, recurring operations.
+#include "pengine/engine.h"
+#include "pengine/history.h"
+#include "pengine/parameters.h"
+
+namespace systole::pengine::engine {
+
+void reload_resource(Cluster& c, Resource* r, Node* node) {
+  if (!r->children.empty()) {
+    for (auto* child : r->children) reload_resource(c, child, node);
+    return;
+  }
+  if (!node || !r->managed || r->failed) return;
+  if (r->start_pending) {
+    stop_action(c, r, node, false);
+    return;
+  }
+  r->reload = true;
+  Action* a = make_action(c, r, op_key(r->id, "reload-agent", 0), "reload-agent", node, false);
+  set_reason(a, "resource definition change", false);
+  new_ordering(c, nullptr, "", a, r, op_key(r->id, "stop", 0), nullptr, kOrdered | kThenCancelsFirst);
+  new_ordering(c, nullptr, "", a, r, op_key(r->id, "demote", 0), nullptr, kOrdered | kThenCancelsFirst);
+}
+
+void schedule_cleanup(Cluster& c, Resource* r, Node* node, bool optional) {
+  if (r->failed || !node || node->unclean || !node->online) return;
+  make_action(c, r, op_key(r->id, "delete", 0), "delete", node, optional);
+  order_tasks(c, r, "stop", r, "delete", optional ? kFirstImpliesThen : kOrdered);
+  order_tasks(c, r, "delete", r, "start", optional ? kFirstImpliesThen : kOrdered);
+}
+
+namespace {
+
+void force_restart(Cluster& c, Resource* r, Node* node) {
+  Action* required = make_action(c, r, op_key(r->id, "start", 0), "start", nullptr, false);
+  required->optional = false;
+  set_reason(required, "resource definition change", true);
+  if (c.config.unfencing && r->fence_device) (void)node;
+}
+
+// True when the operation's definition is not what it was.
+bool check_op(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
+  if (op.interval_ms > 0) {
+    const OpDef* def = find_op(r, op.task, op.interval_ms, false);
+    if (!def) {
+      if (c.config.cancel_removed)
+        cancel_recurring(c, r, std::to_string(op.call_id), op.task, op.interval_ms, node, "orphan");
+      return true;
+    }
+  }
+  switch (compare_parameters(c, r, node, op)) {
+    case ParameterChange::kNone:
+    case ParameterChange::kUnknown:
+      return false;
+    case ParameterChange::kReload:
+      reload_resource(c, r, node);
+      return true;
+    case ParameterChange::kRestart:
+      if (op.interval_ms > 0)
+        reschedule_recurring(c, r, op.task, op.interval_ms, node);
+      else
+        force_restart(c, r, node);
+      return true;
+  }
+  return false;
+}
+
+bool agent_changed(Cluster& c, Resource* r, Node* node, pugi::xml_node xml, bool active) {
+  auto differs = [&](const char* name, const std::string& now) {
+    const std::string_view old = xml.attribute(name).value();
+    return !old.empty() && old != now;
+  };
+  const bool changed = differs("class", r->def->agent_class) || differs("provider", r->def->provider) ||
+                       differs("type", r->def->type);
+  if (changed && active) {
+    stop_action(c, r, node, false);
+    r->start_pending = true;
+  }
+  return changed;
+}
+
+void check_history(Cluster& c, Resource* r, Node* node, const Cluster::ResourceHistory& h) {
+  if (r->removed) return;
+  if (!contains(r->running_on, node)) {
+    if (agent_changed(c, r, node, h.xml, false)) schedule_cleanup(c, r, node, false);
+    return;
+  }
+  if (agent_changed(c, r, node, h.xml, true)) schedule_cleanup(c, r, node, false);
+  int start = -1, stop = -1, by_monitor = -1, by_role = -1, i = -1;
+  for (const auto& op : h.ops) {
+    ++i;
+    if (op.task == "stop" && op.status == 0)
+      stop = i;
+    else if (op.task == "start" || op.task == "migrate_from")
+      start = i;
+    else if (start <= stop && op.task == "monitor" && (op.rc == kOk || op.rc == kRunningPromoted))
+      by_monitor = i;
+    else if (op.task == "promote" || op.task == "demote")
+      by_role = i;
+  }
+  if (start == -1) start = by_role != -1 ? by_role : by_monitor;
+  if (start < stop) return;
+  i = -1;
+  for (const auto& op : h.ops) {
+    if (++i < start) continue;
+    if (op.interval_ms > 0 && (r->maintenance || node->maintenance)) {
+      cancel_recurring(c, r, std::to_string(op.call_id), op.task, op.interval_ms, node, "maintenance mode");
+    } else if (op.interval_ms > 0 || op.task == "monitor" || op.task == "start" || op.task == "promote" ||
+               op.task == "migrate_from") {
+      if (check_op(c, r, node, op) && fail_count(c, node, r, kFailEffective) != 0)
+        clear_fail_count(c, r, node, "action definition changed");
+    }
+  }
+}
+
+}  // namespace
+
+void handle_config_changes(Cluster& c) {
+  for (auto& h : c.histories) {
+    if (!h.resource || h.ops.empty()) continue;
+    if (!h.node->maintenance && !node_available(h.node, 0, false, false)) continue;
+    // Connections inside bundles wait until their container has a place.
+    if (has_remote_params(parameters(c, h.resource, h.node))) continue;
+    check_history(c, h.resource, h.node, h);
+  }
+}
+
+void check_deferred_changes(Cluster& c) {
+  for (auto& h : c.histories) {
+    if (!h.resource || h.ops.empty()) continue;
+    if (!h.node->maintenance && !node_available(h.node, 0, false, false)) continue;
+    if (has_remote_params(parameters(c, h.resource, h.node))) check_history(c, h.resource, h.node, h);
+  }
+}
+
+}  // namespace systole::pengine::engine

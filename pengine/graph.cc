@@ -1,0 +1,241 @@
+// The transition graph: which actions are in it, and which of their orders.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pengine/engine.h"
+
+namespace systole::pengine::engine {
+namespace {
+
+bool wanted(const Action* a) {
+  if (!a->runnable) return false;
+  if (a->optional && !a->always_in_graph) return false;
+  if (a->resource && !a->resource->managed && a->task != "monitor" && a->interval_ms == 0) return false;
+  if (a->pseudo || a->task == "stonith" || a->task == "do_shutdown") return true;
+  if (!a->node) return false;
+  if (a->on_dc) return true;
+  if (is_guest(a->node) && !a->node->remote_requires_reset) return true;
+  return a->node->online && !a->node->unclean;
+}
+
+bool changes_actions(std::uint32_t type) {
+  return (type & ~(kThenImpliesFirstGraphed | kFirstImpliesThenGraphed | kOrdered)) != 0;
+}
+
+bool input_wanted(const Action* a, Relation& in) {
+  const Action* first = in.action;
+  if (in.flags == kNone) return false;
+  if (!first->runnable && !changes_actions(in.flags)) return false;
+  if (!first->runnable && (in.flags & kMinRunnable)) return false;
+  if ((in.flags & kIfFirstUnmigratable) && first->migratable && first->pseudo) return false;
+  if ((in.flags & kIfFirstUnmigratable) && first->migratable) return false;
+  if (in.flags == kIfOnSameNodeOrTarget) {
+    const Node* where = a->node;
+    if (a->resource && a->task == "migrate_to") where = a->resource->assigned;
+    if (!first->node || first->node != where || first->optional) {
+      in.flags = kNone;
+      return false;
+    }
+  } else if (in.flags == kIfRequiredOnSameNode) {
+    if ((first->node && a->node && first->node != a->node) || first->optional) {
+      in.flags = kNone;
+      return false;
+    }
+  } else if (first->resource && first->resource != a->resource && first->resource->failed &&
+             !first->resource->managed && first->key.ends_with("_stop_0") && a->resource &&
+             is_clone(top(a->resource))) {
+    return false;
+  }
+  if (first->optional && !first->always_in_graph && !wanted(first)) return false;
+  return wanted(first);
+}
+
+std::string clone_id(const Resource* r) {
+  if (r->unique || r->instance < 0) {
+    if (!r->unique && r->parent) return r->def->id;
+    return r->id;
+  }
+  return r->def->id;
+}
+
+Node* router_for(const Action* a) {
+  if (!a->node || !is_guest_or_remote(a->node) || !a->node->remote) return nullptr;
+  const Resource* remote = a->node->remote;
+  Node *began = current_node(remote), *ended = remote->assigned;
+  const bool recurring = a->task == "monitor" && a->interval_ms > 0;
+  if (recurring) return ended ? ended : began;
+  if (!began) return ended;
+  if (!ended) return began;
+  if (began == ended) return ended;
+  // It moves: actions that bring down go through the old place, others through the new one.
+  const bool partial = remote->partial_target != nullptr;
+  const std::string& t = a->task;
+  std::string op = t;
+  if (t == "notify") op = meta_or(a->meta, "notify_operation", "");
+  const bool down =
+      op == "cancel" || op == "stop" || op == "demote" || op == "migrate_from" || op == "migrate_to";
+  if (down && !partial) return began;
+  return ended;
+}
+
+}  // namespace
+
+void add_action_meta(const Resource* r, Meta& out) {
+  // Identity of the instance, and what of its ancestors agents must know.
+  for (const Resource* p = r; p; p = p->parent) {
+    auto add = [&](const char* name, std::string value) {
+      out.emplace(std::string("CRM_meta_") + name, std::move(value));
+    };
+    if (p->instance >= 0) add("clone", std::to_string(p->instance));
+    if (is_clone(p)) {
+      add("globally_unique", p->unique ? "true" : "false");
+      add("notify", p->notify ? "true" : "false");
+      add("clone_max", std::to_string(p->clone_max));
+      add("clone_node_max", std::to_string(p->clone_node_max));
+      if (p->promotable) {
+        add("promoted_max", std::to_string(p->promoted_max));
+        add("promoted_node_max", std::to_string(p->promoted_node_max));
+        add("master_max", std::to_string(p->promoted_max));
+        add("master_node_max", std::to_string(p->promoted_node_max));
+      }
+    }
+    if (auto t = meta_of(p->meta, "container-attribute-target"))
+      add("container_attribute_target", std::string(*t));
+    if (p->container && is_primitive(p) && p == r) add("container", p->container->id);
+  }
+}
+
+namespace {
+
+pengine::Action render(Cluster& c, const Action* a) {
+  pengine::Action g;
+  g.id = a->id;
+  g.task = a->task;
+  g.key = a->key;
+  const bool cluster = a->task == "stonith" || a->task == "do_shutdown" || a->task == "clear_failcount" ||
+                       a->task == "reprobe" || a->task == "lrm_delete";
+  g.kind = a->pseudo ? pengine::Action::Kind::kPseudo
+           : cluster ? pengine::Action::Kind::kCluster
+                     : pengine::Action::Kind::kResource;
+  g.can_fail = false;
+  std::map<std::string, std::string, std::less<>> attributes;
+  Resource* r = a->resource;
+  if (r) {
+    const std::string base = clone_id(r);
+    if (base != r->id) {
+      g.internal_key = a->key;
+      if (a->key.starts_with(r->id)) g.key = base + a->key.substr(r->id.size());
+    }
+    g.resource = base;
+    g.long_id = r->id;
+    if (!r->history_name.empty() && r->history_name != base && !r->removed && r->unique)
+      g.resource = r->history_name;
+    g.agent_class = r->def->agent_class;
+    g.provider = r->def->provider;
+    g.agent_type = r->def->type;
+    Node* at = a->node;
+    if (is_primitive(r)) {
+      for (const auto& [n, v] : parameters(c, r, at)) attributes[n] = v;
+      if (has_remote_params(parameters(c, r, at)))
+        if (const std::string name = remote_name_for(c, r, at); !name.empty()) attributes["addr"] = name;
+      if (const OpDef* op =
+              find_op(r, a->task == "cancel" ? a->cancel_task : a->task, a->interval_ms, true)) {
+        RuleInput in = rule_input(c, *r);
+        if (at) in.node_attributes = &at->attributes;
+        Meta extra;
+        evaluate_sets(op->parameters, in, extra);
+        for (auto& [n, v] : extra) attributes[n] = v;
+      }
+    }
+    const std::string task = a->task == "cancel" ? a->cancel_task : a->task;
+    const OpDef* op = find_op(r, task, a->interval_ms, true);
+    const OpDef* timeout_op = op;
+    if (!op && task == "monitor" && a->interval_ms == 0) {
+      // A probe may take as long as the quickest recurring monitor.
+      for (const OpDef* o : r->ops)
+        if (o->name == "monitor" && o->interval_ms > 0 && o->enabled &&
+            (!timeout_op || o->interval_ms < timeout_op->interval_ms))
+          timeout_op = o;
+    }
+    Meta meta = op_meta(c, r, at, task, a->interval_ms, op);
+    if (!op && timeout_op) {
+      const Meta other = op_meta(c, r, at, task, timeout_op->interval_ms, timeout_op);
+      if (auto t = meta_of(other, "timeout")) meta["timeout"] = std::string(*t);
+    }
+    meta["timeout"] = std::to_string(parse_interval_ms(meta_or(meta, "timeout", "20s"), 20000));
+    if (auto d = meta_of(meta, "start-delay")) meta["start-delay"] = std::to_string(parse_interval_ms(*d));
+    meta.erase("interval");
+    meta.erase("enabled");
+    meta.erase("role");
+    meta.erase("interval-origin");
+    if (op && op->role != Role::kUnknown) meta["role"] = role_name(op->role);
+    if (a->interval_ms > 0) meta["interval"] = std::to_string(a->interval_ms);
+    if (a->task == "cancel") meta["operation"] = a->cancel_task;
+    meta["name"] = task;
+    for (const auto& [n, v] : meta) {
+      std::string name = "CRM_meta_" + n;
+      std::replace(name.begin(), name.end(), '-', '_');
+      attributes[name] = v;
+    }
+    add_action_meta(r, attributes);
+  }
+  for (const auto& [n, v] : a->meta) {
+    std::string name = "CRM_meta_" + n;
+    std::replace(name.begin(), name.end(), '-', '_');
+    attributes[name] = v;
+  }
+  if (a->node && !(a->pseudo && a->task != "stonith")) {
+    g.node = a->node->name;
+    g.node_id = a->node->id;
+    attributes["CRM_meta_on_node"] = a->node->name;
+    attributes["CRM_meta_on_node_uuid"] = a->node->id;
+    if (!a->pseudo && a->task != "stonith")
+      if (const Node* router = router_for(a); router && router != a->node) g.router_node = router->name;
+    if (is_guest(a->node))
+      if (const Node* host = a->node->remote->container->assigned ? a->node->remote->container->assigned
+                                                                  : current_node(a->node->remote->container))
+        attributes["CRM_meta_physical_host"] = host->name;
+  }
+  for (auto& [n, v] : attributes) g.attributes.emplace_back(n, v);
+  return g;
+}
+
+}  // namespace
+
+void build_graph(Cluster& c, Graph& graph) {
+  graph.cluster_delay = Milliseconds(c.config.cluster_delay_ms);
+  graph.stonith_timeout = Milliseconds(c.config.fencing_timeout_ms);
+  graph.batch_limit = c.config.batch_limit;
+  graph.migration_limit = c.config.migration_limit;
+  graph.failed_stop_offset = "INFINITY";
+  graph.failed_start_offset = c.config.start_failure_fatal ? "INFINITY" : "1";
+  graph.recheck_by = c.recheck_by;
+  std::map<const Action*, int> index;
+  std::vector<Action*> in;
+  for (Action* a : c.actions)
+    if (wanted(a)) {
+      index[a] = static_cast<int>(in.size());
+      in.push_back(a);
+      graph.actions.push_back(render(c, a));
+    }
+  int id = 0;
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    Action* a = in[i];
+    Synapse s;
+    s.id = id++;
+    int priority = a->resource ? a->resource->priority : 0;
+    if (a->priority > priority) priority = a->priority;
+    s.priority = priority > 0 ? priority : 0;
+    graph.actions[i].priority = s.priority;
+    s.action = static_cast<int>(i);
+    for (auto& rel : a->before)
+      if (input_wanted(a, rel))
+        if (auto at = index.find(rel.action); at != index.end()) s.inputs.push_back(at->second);
+    std::sort(s.inputs.begin(), s.inputs.end());
+    s.inputs.erase(std::unique(s.inputs.begin(), s.inputs.end()), s.inputs.end());
+    graph.synapses.push_back(std::move(s));
+  }
+}
+
+}  // namespace systole::pengine::engine

@@ -1,0 +1,482 @@
+// Reading lrm_resource elements: which instance they mean, in which order operations happened, what they
+// leave.
+#include "pengine/history.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "pengine/engine.h"
+#include "pengine/op_result.h"
+
+namespace systole::pengine::engine {
+namespace {
+
+struct Magic {
+  std::string uuid;
+  int transition = -1;
+  int target_rc = -1;
+  bool ok = false;
+};
+
+// "ACTION:TRANSITION:RC:UUID", or with "STATUS:RC;" before it.
+Magic parse_key(std::string_view key) {
+  Magic m;
+  if (const auto semi = key.find(';'); semi != std::string_view::npos) key.remove_prefix(semi + 1);
+  int fields[3] = {0, 0, 0};
+  for (int& f : fields) {
+    const auto colon = key.find(':');
+    if (colon == std::string_view::npos) return m;
+    auto v = parse_int(key.substr(0, colon));
+    if (!v || *v < INT32_MIN || *v > INT32_MAX) return m;
+    f = static_cast<int>(*v);
+    key.remove_prefix(colon + 1);
+  }
+  m.transition = fields[1];
+  m.target_rc = fields[2];
+  m.uuid = key;
+  m.ok = true;
+  return m;
+}
+
+int to_int(const char* text, int fallback) {
+  auto v = parse_int(text);
+  return v ? static_cast<int>(std::clamp<std::int64_t>(*v, INT32_MIN, INT32_MAX)) : fallback;
+}
+
+}  // namespace
+
+HistoryOp parse_op(pugi::xml_node xml) {
+  HistoryOp op;
+  op.xml = xml;
+  op.id = xml.attribute("id").value();
+  op.task = xml.attribute("operation").value();
+  op.key = xml.attribute("operation_key").value();
+  if (op.key.empty()) op.key = op.id;
+  op.interval_ms = parse_int(xml.attribute("interval").value()).value_or(0);
+  op.call_id = to_int(xml.attribute("call-id").value(), -1);
+  op.rc = to_int(xml.attribute("rc-code").value(), 193);
+  op.status = to_int(xml.attribute("op-status").value(), 99);
+  op.last_change = parse_int(xml.attribute("last-rc-change").value()).value_or(-1);
+  op.last_run = parse_int(xml.attribute("last-run").value()).value_or(-1);
+  op.exit_reason = xml.attribute("exit-reason").value();
+  op.digest = xml.attribute("op-digest").value();
+  op.restart_digest = xml.attribute("op-restart-digest").value();
+  op.restart_params = xml.attribute("op-force-restart").value();
+  op.secure_digest = xml.attribute("op-secure-digest").value();
+  op.secure_params = xml.attribute("op-secure-params").value();
+  op.magic = xml.attribute("transition-magic").value();
+  op.migrate_source = xml.attribute("migrate_source").value();
+  op.migrate_target = xml.attribute("migrate_target").value();
+  op.exec_time = xml.attribute("exec-time").value();
+  op.queue_time = xml.attribute("queue-time").value();
+  if (const Magic m = parse_key(xml.attribute("transition-key").value()); m.ok) op.target_rc = m.target_rc;
+  if (op.target_rc < 0)
+    if (const Magic m = parse_key(op.magic); m.ok) op.target_rc = m.target_rc;
+  return op;
+}
+
+bool is_probe_op(const HistoryOp& op) {
+  const std::string_view task = op.xml.attribute("operation").value();
+  return task == "monitor" && op.interval_ms == 0;
+}
+
+// A probe that could not run, of a resource that cannot run there either, means: not running.
+bool mask_probe_failure(const HistoryOp& op) {
+  if (!is_probe_op(op)) return false;
+  return op.status == kExecNotInstalled || op.rc == kNotInstalled || (op.status == kExecInvalid && false);
+}
+
+int compare_history(const HistoryOp& a, const HistoryOp& b) {
+  if (a.xml == b.xml) return 0;
+  if (a.call_id == -1 && b.call_id == -1) return 0;
+  if (a.call_id >= 0 && b.call_id >= 0 && a.call_id != b.call_id) return a.call_id < b.call_id ? -1 : 1;
+  if (a.call_id >= 0 && b.call_id >= 0) {
+    if (a.last_change >= 0 && a.last_change < b.last_change) return -1;
+    if (b.last_change >= 0 && a.last_change > b.last_change) return 1;
+    return 0;
+  }
+  const Magic ma = parse_key(a.magic), mb = parse_key(b.magic);
+  if (!ma.ok || !mb.ok) return a.call_id == -1 ? 1 : -1;
+  if (ma.uuid != mb.uuid || ma.transition == mb.transition) return b.call_id == -1 ? -1 : 1;
+  if ((ma.transition >= 0 && ma.transition < mb.transition) || mb.transition == -1) return -1;
+  return 1;
+}
+
+bool is_newer(const HistoryOp& a, const HistoryOp& b) { return compare_history(a, b) > 0; }
+
+void sort_history(std::vector<HistoryOp>& ops) {
+  // Not a strict weak ordering for pending operations: insertion sort stays defined whatever it says.
+  for (std::size_t i = 1; i < ops.size(); ++i)
+    for (std::size_t j = i; j > 0 && compare_history(ops[j - 1], ops[j]) > 0; --j)
+      std::swap(ops[j - 1], ops[j]);
+}
+
+namespace {
+
+std::string strip_instance(const std::string& id) {
+  const auto colon = id.rfind(':');
+  if (colon == std::string::npos || colon + 1 >= id.size()) return id;
+  for (std::size_t i = colon + 1; i < id.size(); ++i)
+    if (id[i] < '0' || id[i] > '9') return id;
+  return id.substr(0, colon);
+}
+
+void set_removed(Resource* r) {
+  r->removed = true;
+  for (auto* child : r->children) set_removed(child);
+}
+
+Resource* removed_instance(Cluster& c, Resource* parent, const std::string& id) {
+  if (parent->def->children.empty()) return nullptr;
+  Resource* instance = create_clone_instance(c, parent, static_cast<int>(parent->children.size()), true);
+  set_removed(instance);
+  return find_in(instance, id, nullptr, true);
+}
+
+// The instance of an anonymous clone that the history of this node means.
+Resource* anonymous_instance(Cluster& c, Node& node, Resource* parent, const std::string& id) {
+  Resource *found = nullptr, *inactive = nullptr;
+  bool skip_inactive = false;
+  for (auto* child : parent->children) {
+    if (found) break;
+    std::vector<Node*> where;
+    collect_nodes(child, Where::kCurrentOrPending, where);
+    if (!where.empty()) {
+      if (where.front() == &node) {
+        found = find_in(child, id, nullptr, true);
+        if (found && !found->running_on.empty()) {
+          skip_inactive = true;
+          found = nullptr;
+        }
+      }
+    } else if (!skip_inactive && !inactive && !child->blocked) {
+      inactive = find_in(child, id, nullptr, true);
+      if (inactive && inactive->pending_node && inactive->pending_node != &node) inactive = nullptr;
+    }
+  }
+  if (!found && !skip_inactive) found = inactive;
+  if (found && !found->needs_fencing && (!node.online || node.unclean) && !is_guest(&node) &&
+      !is_universal_clone(c, parent))
+    found = nullptr;
+  return found ? found : removed_instance(c, parent, id);
+}
+
+Resource* bundle_replica_on(Resource* bundle, const Node& node) {
+  for (auto& replica : bundle->replicas)
+    if (replica.node == &node) return replica.child;
+  return nullptr;
+}
+
+Resource* instance_for(Cluster& c, Node& node, const std::string& id) {
+  Resource* r = nullptr;
+  auto it = c.resource_by_id.find(id);
+  if (it != c.resource_by_id.end()) r = it->second;
+  Resource* parent = nullptr;
+  if (!r) {
+    const std::string base = strip_instance(id);
+    auto zero = c.resource_by_id.find(base + ":0");
+    if (zero != c.resource_by_id.end() && !zero->second->unique) r = zero->second;
+    if (!r) return nullptr;
+    parent = top(r);
+  } else if (!is_primitive(r)) {
+    return nullptr;
+  } else {
+    parent = top(r);
+  }
+  if (is_anonymous_clone(parent)) {
+    if (is_bundle(parent->parent))
+      r = bundle_replica_on(parent->parent, node);
+    else
+      r = anonymous_instance(c, node, parent, strip_instance(id));
+  }
+  if (r && id != r->id && id != r->history_name) r->history_name = id;
+  return r;
+}
+
+Resource* fake_resource(Cluster& c, const std::string& id, pugi::xml_node xml) {
+  auto def = std::make_unique<Definition>();
+  def->tag = "primitive";
+  def->id = id;
+  for (auto a : xml.attributes()) {
+    const std::string_view name = a.name();
+    if (name == "id" || name == "class" || name == "type" || name == "provider")
+      def->attributes[a.name()] = a.value();
+  }
+  def->agent_class = xml.attribute("class").value();
+  def->provider = xml.attribute("provider").value();
+  def->type = xml.attribute("type").value();
+  if (def->agent_class == "ocf" && def->provider.empty()) def->provider = "heartbeat";
+  Definition* held = def.get();
+  c.definitions.push_back(std::move(def));
+  Resource* r = create_resource(c, held, nullptr, id);
+  if (r->is_remote_connection) {
+    Node* node = c.find_node(id);
+    if (!node) node = &create_node(c, id, id, true, 0);
+    if (node->kind == NodeKind::kRemote) {
+      node->remote = r;
+      r->remote_node = node;
+    }
+  }
+  if (const char* container = xml.attribute("container").value(); *container) {
+    r->removed_filler = true;
+    if (Resource* host = c.find_resource(container)) {
+      r->container = host;
+      host->fillers.push_back(r);
+    }
+  }
+  r->removed = true;
+  c.resources.push_back(r);
+  return r;
+}
+
+Resource* removed_resource(Cluster& c, Node& node, const std::string& id, pugi::xml_node xml) {
+  Resource* r = nullptr;
+  const std::string base = strip_instance(id);
+  auto zero = c.resource_by_id.find(base + ":0");
+  if (zero != c.resource_by_id.end() && false) r = zero->second;
+  r = fake_resource(c, id, xml);
+  if (!c.config.stop_removed) {
+    r->managed = false;
+  } else {
+    add_location_score(c, r, nullptr, -kInfinity);
+  }
+  (void)node;
+  return r;
+}
+
+void active_range(const std::vector<HistoryOp>& ops, int& start, int& stop) {
+  start = stop = -1;
+  int by_monitor = -1, by_role = -1, i = -1;
+  for (const auto& op : ops) {
+    ++i;
+    if (op.task == "stop" && op.status == 0)
+      stop = i;
+    else if (op.task == "start" || op.task == "migrate_from")
+      start = i;
+    else if (start <= stop && op.task == "monitor") {
+      if (op.rc == kOk || op.rc == kRunningPromoted) by_monitor = i;
+    } else if (op.task == "promote" || op.task == "demote") {
+      by_role = i;
+    }
+  }
+  if (start == -1) start = by_role != -1 ? by_role : by_monitor;
+}
+
+void recurring_of(Cluster& c, Node& node, Resource* r, const std::vector<HistoryOp>& ops, int start,
+                  int stop) {
+  int i = -1;
+  for (const auto& op : ops) {
+    ++i;
+    if (!node.online) break;
+    if (start < stop && i <= stop) continue;
+    if (i < start) continue;
+    if (op.interval_ms == 0 || op.status == kExecPending) continue;
+    make_action(c, r, op_key(r->id, op.task, op.interval_ms), op.task, &node, true);
+  }
+}
+
+void shutdown_lock(Cluster& c, Resource* r, Node& node, pugi::xml_node xml) {
+  auto when = parse_int(xml.attribute("shutdown-lock").value());
+  if (!when || *when <= 0) return;
+  if (c.config.shutdown_lock_ms > 0 && epoch_seconds(c.now) > *when + c.config.shutdown_lock_ms / 1000) {
+    const std::string key = op_key(r->id, "lrm_delete", 0);
+    make_action(c, r, key, "lrm_delete", &node, false);
+    return;
+  }
+  r->lock_node = &node;
+  r->lock_time = *when;
+}
+
+// What a failure asks for, now that the last state is known.
+void apply_failure(Cluster& c, Resource* r, Node& node, OnFail on_fail) {
+  switch (on_fail) {
+    case OnFail::kIgnore:
+      break;
+    case OnFail::kDemote:
+      r->failed = true;
+      demote_action(c, r, &node, false);
+      break;
+    case OnFail::kFence:
+      fence_node(c, &node, r->id + " failed there", false);
+      break;
+    case OnFail::kStandby:
+      node.standby = node.standby_on_fail = true;
+      break;
+    case OnFail::kBlock:
+      r->managed = false;
+      r->blocked = true;
+      break;
+    case OnFail::kBan:
+      add_location_score(c, r, &node, -kInfinity);
+      break;
+    case OnFail::kStop:
+      set_next_role(r, Role::kStopped, "on-fail=stop");
+      break;
+    case OnFail::kRestart:
+      if (r->role != Role::kStopped && r->role != Role::kUnknown) {
+        r->failed = r->stop_if_failed = true;
+        stop_action(c, r, &node, false);
+      }
+      break;
+    case OnFail::kRestartContainer:
+      r->failed = r->stop_if_failed = true;
+      if (r->container && is_bundled(r))
+        c.stop_needed.insert(c.stop_needed.begin(), r->container);
+      else if (r->container)
+        stop_action(c, r->container, &node, false);
+      else if (r->role != Role::kStopped && r->role != Role::kUnknown)
+        stop_action(c, r, &node, false);
+      break;
+    case OnFail::kResetRemote:
+      r->failed = r->stop_if_failed = true;
+      if (c.config.fencing && r->is_remote_connection) {
+        Node* target = c.find_node(r->id);
+        if (target && is_remote(target) && !target->remote_was_fenced)
+          fence_node(c, target, "remote connection is unrecoverable", false);
+      }
+      if (r->role > Role::kStopped) stop_action(c, r, &node, false);
+      if (r->remote_reconnect_ms > 0) set_next_role(r, Role::kStopped, "remote reset");
+      break;
+  }
+}
+
+void settle(Cluster& c, Resource* r, Node& node, OnFail on_fail) {
+  if (r->role != Role::kUnknown) {
+    for (Resource* i = r; i; i = i->parent) {
+      if (!contains(i->known_on, &node)) i->known_on.push_back(&node);
+      if (i->unique) break;
+    }
+  }
+  if (r->role > Role::kStopped && !node.online && !node.maintenance && r->managed) {
+    bool fence = false;
+    std::string reason;
+    if (is_guest(&node)) {
+      r->failed = true;
+      fence = true;
+    } else if (c.config.fencing) {
+      if (is_remote(&node) && node.remote && !node.remote->failed) {
+        node.unseen = true;
+        reason = fmt::format(
+            "{} is active there (fencing will be revoked if remote connection can be re-established "
+            "elsewhere)",
+            r->id);
+      }
+      fence = true;
+    }
+    if (fence)
+      fence_node(c, &node, reason.empty() ? r->id + " is thought to be active there" : reason, false);
+  }
+  const OnFail saved = on_fail;
+  if (node.unclean) on_fail = OnFail::kIgnore;
+  apply_failure(c, r, node, on_fail);
+  if (r->failed && r->is_remote_connection)
+    if (Node* target = c.find_node(r->id); target && target->unclean) target->unseen = false;
+  if (r->role != Role::kStopped && r->role != Role::kUnknown) {
+    add_running(c, r, &node, saved != OnFail::kIgnore);
+    if (on_fail == OnFail::kDemote || on_fail == OnFail::kBlock)
+      r->failed = true;
+    else if (on_fail != OnFail::kIgnore)
+      r->failed = r->stop_if_failed = true;
+  } else if (r->history_name.find(':') != std::string::npos) {
+    r->history_name.clear();
+  } else {
+    for (Action* stop : actions_of(r, &node, "stop", false)) stop->optional = true;
+  }
+  if (r->role == Role::kStopped && r->partial_source == &node && r->partial_target && !r->running_on.empty())
+    r->role = Role::kStarted;
+}
+
+void resource_history(Cluster& c, Node& node, Cluster::ResourceHistory& h) {
+  Resource* r = instance_for(c, node, h.id);
+  if (!r) {
+    if (h.ops.empty()) return;
+    r = removed_resource(c, node, h.id, h.xml);
+  }
+  h.resource = r;
+  if (c.config.shutdown_lock) shutdown_lock(c, r, node, h.xml);
+  if (h.ops.empty()) return;
+  const Role saved = r->role;
+  r->role = Role::kUnknown;
+  sort_history(h.ops);
+  OnFail on_fail = OnFail::kIgnore;
+  const HistoryOp* last_failure = nullptr;
+  for (const auto& op : h.ops) apply_op(c, r, node, op, &last_failure, &on_fail);
+  int start = -1, stop = -1;
+  active_range(h.ops, start, stop);
+  recurring_of(c, node, r, h.ops, start, stop);
+  settle(c, r, node, on_fail);
+  const Role wanted = target_role(c, r);
+  if (wanted != Role::kUnknown && (r->next_role == Role::kUnknown || wanted < r->next_role))
+    set_next_role(r, wanted, "target-role");
+  r->role = std::max(r->role, saved);
+}
+
+}  // namespace
+
+void add_running(Cluster& c, Resource* r, Node* node, bool failed) {
+  if (contains(r->running_on, node)) return;
+  r->running_on.push_back(node);
+  if (is_primitive(r)) {
+    node->running.push_back(r);
+    if (r->priority > 0 || true) {
+      const bool doubled = r->role == Role::kPromoted && !failed;
+      int p = r->priority;
+      if (p != 0 && doubled) p = add_scores(p, p > 0 ? 1 : -1);
+      if (!(failed && r->parent == nullptr && false)) node->priority = add_scores(node->priority, p);
+    }
+    if (node->maintenance) {
+      r->managed = false;
+      r->maintenance = true;
+    }
+  }
+  if (!r->managed) {
+    add_location_score(c, r, node, kInfinity);
+    for (Resource* p = r->parent; p && node->online; p = p->parent)
+      if (!contains(p->running_on, node)) p->running_on.push_back(node);
+    return;
+  }
+  // More than one node means trouble for what may be active once.
+  unsigned active = 0;
+  active_node(r, &active);
+  if (is_primitive(r) && r->running_on.size() > 1 &&
+      !(r->partial_source && r->partial_target && active == 2)) {
+    if (r->multiple == Multiple::kStopOnly) {
+      for (auto& place : r->allowed) place.score = -kInfinity;
+    } else if (r->multiple == Multiple::kBlock) {
+      r->managed = false;
+      r->blocked = true;
+      if (r->parent && (is_group(r->parent) || is_bundle(r->parent)) &&
+          r->parent->multiple == Multiple::kBlock)
+        for (auto* sibling : r->parent->children) {
+          sibling->managed = false;
+          sibling->blocked = true;
+        }
+    }
+  }
+  if (r->parent) add_running(c, r->parent, node, false);
+}
+
+void node_history(Cluster& c, Node& node, pugi::xml_node) {
+  auto range = c.history_by_node.find(&node);
+  if (range == c.history_by_node.end()) return;
+  for (auto* h : range->second) resource_history(c, node, *h);
+}
+
+void index_history(Cluster& c) {
+  for (auto& [id, state] : c.node_states) {
+    Node* node = c.node_by_id.at(id);
+    for (auto xml : state.child("lrm").child("lrm_resources").children("lrm_resource")) {
+      auto& h = c.histories.emplace_back();
+      h.node = node;
+      h.xml = xml;
+      h.id = xml.attribute("id").value();
+      for (auto op : xml.children("lrm_rsc_op")) h.ops.push_back(parse_op(op));
+      c.history_of[h.id][node].push_back(&h);
+      c.history_by_node[node].push_back(&h);
+    }
+  }
+}
+
+}  // namespace systole::pengine::engine

@@ -1,0 +1,51 @@
+// History: lrm_resource and lrm_rsc_op elements, and what they say about roles and failures.
+#pragma once
+
+#include "pengine/model.h"
+
+namespace systole::pengine::engine {
+
+// Executor's status codes, as op-status.
+enum ExecStatus : int {
+  kExecPending = -1,
+  kExecDone = 0,
+  kExecCancelled = 1,
+  kExecTimeout = 2,
+  kExecNotSupported = 3,
+  kExecError = 4,
+  kExecErrorHard = 5,
+  kExecErrorFatal = 6,
+  kExecNotInstalled = 7,
+  kExecNotConnected = 8,
+  kExecInvalid = 9,
+  kExecNoFenceDevice = 10,
+  kExecNoSecrets = 11,
+  kExecMax = 11
+};
+// Agents' exit codes.
+enum Ocf : int {
+  kOk = 0,
+  kUnknownError = 1,
+  kInvalidParam = 2,
+  kUnimplemented = 3,
+  kInsufficient = 4,
+  kNotInstalled = 5,
+  kNotConfigured = 6,
+  kNotRunning = 7,
+  kRunningPromoted = 8,
+  kFailedPromoted = 9,
+  kDegraded = 190,
+  kDegradedPromoted = 191
+};
+
+HistoryOp parse_op(pugi::xml_node xml);
+void node_history(Cluster& c, Node& node, pugi::xml_node state);
+// Sorts as the operations happened.
+void sort_history(std::vector<HistoryOp>& ops);
+bool is_newer(const HistoryOp& a, const HistoryOp& b);
+int compare_history(const HistoryOp& a, const HistoryOp& b);
+bool is_probe_op(const HistoryOp& op);
+bool mask_probe_failure(const HistoryOp& op);
+void add_running(Cluster& c, Resource* r, Node* node, bool failed);
+
+}  // namespace systole::pengine::engine

@@ -1,0 +1,422 @@
+// The typed model that the scheduler works on: nodes, resources, constraints, actions. Filled from the
+// document by unpack_*.cc; nothing after that looks at XML. Everything is owned by Cluster and lives as long
+// as it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <pugixml.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "pengine/rules.h"
+#include "pengine/scheduler.h"
+
+namespace systole::pengine::engine {
+
+struct Node;
+struct Resource;
+struct Action;
+struct Ticket;
+struct Cluster;
+
+using Meta = std::map<std::string, std::string, std::less<>>;
+
+enum class Role : std::uint8_t { kUnknown, kStopped, kStarted, kUnpromoted, kPromoted };
+const char* role_name(Role role);
+Role role_from(std::string_view text);  // kUnknown when it is none; accepts Master/Slave too.
+
+enum class Variant : std::uint8_t { kPrimitive, kGroup, kClone, kBundle };
+enum class Discovery : std::uint8_t { kAlways, kNever, kExclusive };
+enum class NodeKind : std::uint8_t { kCluster, kRemote };
+enum class Multiple : std::uint8_t { kStopStart, kStopOnly, kBlock, kStopUnexpected };
+// Ordered by severity: of two failures the larger decides.
+enum class OnFail : std::uint8_t {
+  kIgnore,
+  kDemote,
+  kRestart,
+  kResetRemote,
+  kRestartContainer,
+  kBan,
+  kBlock,
+  kStop,
+  kStandby,
+  kFence
+};
+enum class Requires : std::uint8_t { kNothing, kQuorum, kFencing };
+
+// One node in a table of scores.
+struct Place {
+  Node* node = nullptr;
+  int score = 0;
+  Discovery discovery = Discovery::kAlways;
+  int count = 0;  // Instances of a clone assigned there so far.
+};
+
+// Node -> Place, ordered by Node::slot.
+class Places {
+ public:
+  Place* find(const Node* node);
+  const Place* find(const Node* node) const { return const_cast<Places*>(this)->find(node); }
+  Place& add(const Place& place);  // Existing: returned unchanged.
+  void clear() { entries_.clear(); }
+  bool empty() const { return entries_.empty(); }
+  std::size_t size() const { return entries_.size(); }
+  auto begin() { return entries_.begin(); }
+  auto end() { return entries_.end(); }
+  auto begin() const { return entries_.begin(); }
+  auto end() const { return entries_.end(); }
+
+ private:
+  std::vector<Place> entries_;
+};
+
+struct Node {
+  std::string id, name;
+  NodeKind kind = NodeKind::kCluster;
+  int slot = 0;        // Place in creation order.
+  int base_score = 0;  // Added to every resource's score here.
+  int health = 0;
+  Discovery base_discovery = Discovery::kAlways;
+  bool online = false, pending = false, unclean = false, unseen = true, shutdown = false, expected_up = false;
+  bool is_dc = false, standby = false, standby_on_fail = false, maintenance = false, unpacked = false;
+  bool discovery_enabled = true, remote_requires_reset = false, remote_was_fenced = false;
+  bool remote_maintenance = false, fencing_only_unseen = false;
+  std::string feature_set;
+  Meta attributes, utilization;
+  std::map<std::string, std::string, std::less<>> digests_all, digests_secure;
+  Resource* remote = nullptr;  // Connection resource, of a remote or guest node.
+  std::vector<Resource*> running, allocated;
+  int priority = 0;        // Sum of what runs here, for priority-fencing-delay.
+  int assigned_count = 0;  // Resources assigned here, for balancing.
+};
+bool is_guest(const Node* node);
+bool is_remote(const Node* node);  // Of either kind but guest.
+bool is_guest_or_remote(const Node* node);
+
+// Operation as configured.
+struct OpDef {
+  std::string id, name;
+  std::int64_t interval_ms = 0;
+  Role role = Role::kUnknown;
+  bool enabled = true;
+  Meta attributes;
+  std::vector<NvSet> meta, parameters;
+};
+
+// What the configuration says of one resource, shared by all instances of a clone.
+struct Definition {
+  std::string tag, id, agent_class, provider, type;
+  Meta attributes;
+  std::vector<NvSet> meta, parameters, utilization;
+  std::vector<OpDef> operations;
+  std::vector<std::unique_ptr<Definition>> children;
+  pugi::xml_node xml;  // Of the configuration; null for implicit and removed resources.
+};
+
+struct Colocation {
+  std::string id;
+  Resource *dependent = nullptr, *primary = nullptr;
+  Role dependent_role = Role::kUnknown, primary_role = Role::kUnknown;
+  int score = 0;
+  std::string attribute;  // "#uname" unless given.
+  bool influence = true;
+  bool explicit_ = true;  // Configured, not implied by a group or container.
+};
+struct Location {
+  std::string id;
+  Resource* resource = nullptr;
+  Role role = Role::kUnknown;
+  Discovery discovery = Discovery::kAlways;
+  std::vector<Place> nodes;
+};
+struct TicketDependency {
+  std::string id;
+  Resource* resource = nullptr;
+  Ticket* ticket = nullptr;
+  Role role = Role::kUnknown;
+  enum class Loss : std::uint8_t { kStop, kDemote, kFence, kFreeze } loss = Loss::kStop;
+};
+struct Ticket {
+  std::string id;
+  bool granted = false, standby = false;
+  std::string last_granted;
+  Meta state;
+};
+struct Tag {
+  std::string id;
+  std::vector<std::string> refs;
+};
+
+// How one action bears on another. Bits.
+enum OrderFlags : std::uint32_t {
+  kNone = 0,
+  kOrdered = 1u << 0,           // Order only.
+  kThenImpliesFirst = 1u << 1,  // If then is required, so is first.
+  kPromotedThenImpliesFirst = 1u << 2,
+  kUnrunnableFirstBlocks = 1u << 3,  // If first cannot run, neither can then.
+  kFirstImpliesThen = 1u << 4,       // If first is required, so is then.
+  kFirstImpliesSameNodeThen = 1u << 5,
+  kUnmigratableThenBlocks = 1u << 6,
+  kGuestAllowed = 1u << 7,
+  kIntermediateStop = 1u << 8,  // A start that is blocked makes the stop before it unrunnable too.
+  kSerialize = 1u << 9,
+  kIfOnSameNode = 1u << 10,
+  kIfRequiredOnSameNode = 1u << 11,
+  kIfOnSameNodeOrTarget = 1u << 12,
+  kAsymmetric = 1u << 13,
+  kFirstImpliesThenGraphed = 1u << 14,
+  kThenImpliesFirstGraphed = 1u << 15,
+  kMinRunnable = 1u << 16,
+  kFirstElseThen = 1u << 17,
+  kNestedRemoteProbe = 1u << 18,
+  kIfFirstUnmigratable = 1u << 19,
+  kThenCancelsFirst = 1u << 20,
+};
+
+struct Ordering {
+  int id = 0;
+  Resource *first_rsc = nullptr, *then_rsc = nullptr;
+  Action *first = nullptr, *then = nullptr;
+  std::string first_task, then_task;  // Operation keys, used while the action is not known.
+  std::uint32_t flags = 0;
+};
+
+struct Relation {
+  Action* action = nullptr;
+  std::uint32_t flags = 0;
+  enum class State : std::uint8_t { kNot, kLinked, kDuplicate } state = State::kNot;
+};
+
+struct Action {
+  int id = 0;
+  Resource* resource = nullptr;
+  Node* node = nullptr;
+  std::string task, key, reason, cancel_task;
+  int priority = 0;
+  Requires needs = Requires::kNothing;
+  OnFail on_fail = OnFail::kRestart;
+  Role fail_role = Role::kUnknown;
+  bool pseudo = false, runnable = true, optional = true, always_in_graph = false, failure_is_fatal = true;
+  bool min_runnable = false, reschedule = false, processed = false, migration_abort = false;
+  bool migratable = false, on_dc = false, inhibited_by_lock = false, detect_loop = false, in_graph = false;
+  bool considered = false, unpacked = false;
+  std::int64_t interval_ms = 0;
+  Meta meta, extra;
+  int required_runnable_before = 0, runnable_before = 0;
+  std::vector<Relation> before, after;
+  std::map<const Action*, std::size_t> before_index, after_index;
+};
+
+struct BundleReplica {
+  int offset = 0;
+  Resource *child = nullptr, *container = nullptr, *remote = nullptr, *ip = nullptr;
+  Node* node = nullptr;
+  std::string ip_address;
+};
+
+struct Notify {
+  Action *pre = nullptr, *post = nullptr, *pre_done = nullptr, *post_done = nullptr;
+  std::vector<std::pair<Resource*, Node*>> active, inactive, start, stop, demote, promote, promoted,
+      unpromoted;
+  Meta keys;
+};
+
+struct Resource {
+  std::string id, history_name;  // "rsc:0"; "rsc", the name in the history when it differs.
+  Definition* def = nullptr;
+  Variant variant = Variant::kPrimitive;
+  int number = 0;  // In order of creation.
+  Resource* parent = nullptr;
+  std::vector<Resource*> children;
+  Meta meta;
+
+  bool managed = true, blocked = false, removed = false, unique = true, notify = false, failed = false;
+  bool removed_filler = false, stop_if_failed = false, failure_ignored = false, maintenance = false,
+       promotable = false;
+  bool assigning = false, provisional = true, restarting = false, migratable = false, start_pending = false;
+  bool needs_fencing = false, needs_quorum = false, needs_unfencing = false, is_remote_connection = false;
+  bool fence_device = false, critical = true, exclusive_discovery = false, stop_unexpected = false;
+  bool reload = false, detect_loop = false, updating_nodes = false, runnable = true, replica_inner = false;
+  bool internal = false, locations_applied = false, with_this_done = false, lock_expired = false;
+  bool starts_in_restart = false;  // A restart whose start half is blocked.
+  Role role = Role::kStopped, next_role = Role::kUnknown;
+  int priority = 0, stickiness = 0;
+  std::int64_t failure_timeout_s = 0, remote_reconnect_ms = 0;
+  int migration_threshold = kInfinity;
+  Multiple multiple = Multiple::kStopStart;
+  bool restart_by_order = false;  // restart-type=restart
+
+  Places allowed;
+  Places original_allowed;
+  std::vector<Node*> known_on, running_on, dangling_migrations;
+  Node *partial_source = nullptr, *partial_target = nullptr, *assigned = nullptr, *pending_node = nullptr;
+  std::string pending_task;
+  Node* lock_node = nullptr;
+  std::int64_t lock_time = 0;
+
+  std::vector<Location*> locations;
+  std::vector<Colocation*> with_this, this_with;
+  std::vector<TicketDependency*> tickets;
+  std::vector<Action*> actions;
+  Resource* container = nullptr;   // Guest's or bundle's container.
+  std::vector<Resource*> fillers;  // What lives in this container.
+  Node* remote_node = nullptr;     // Of a connection resource.
+  Meta utilization;
+  std::map<const Node*, Meta> parameter_cache;
+  std::vector<const OpDef*> ops;
+
+  // Clone
+  int clone_max = 0, clone_node_max = 1, clone_min = 0, promoted_max = 0, promoted_node_max = 0;
+  int promoted_assigned = 0;
+  bool interleave = false, ordered = false, added_promoted_constraints = false;
+  int instance = -1;
+  int promotion_score = 0, sort_index = 0;
+  std::string unused;
+  Notify start_notify, stop_notify, promote_notify, demote_notify;
+  bool has_notify[4] = {false, false, false, false};
+  // Bundle
+  std::vector<BundleReplica> replicas;
+  int replica_count = 0, replicas_per_host = 1;
+  std::string image;
+  Resource* bundle_child = nullptr;  // The implicit clone of the inner primitive.
+  BundleReplica* replica = nullptr;
+};
+
+inline bool is_clone(const Resource* r) { return r && r->variant == Variant::kClone; }
+inline bool is_group(const Resource* r) { return r && r->variant == Variant::kGroup; }
+inline bool is_bundle(const Resource* r) { return r && r->variant == Variant::kBundle; }
+inline bool is_primitive(const Resource* r) { return r && r->variant == Variant::kPrimitive; }
+inline bool is_anonymous_clone(const Resource* r) { return is_clone(r) && !r->unique; }
+Resource* top(Resource* r,
+              bool into_bundle = false);  // Outermost ancestor; stops below a bundle unless asked.
+inline const Resource* top(const Resource* r, bool into_bundle = false) {
+  return top(const_cast<Resource*>(r), into_bundle);
+}
+bool is_bundled(const Resource* r);
+const std::string& history_id(const Resource* r);
+
+// One lrm_rsc_op.
+struct HistoryOp {
+  std::string id, key, task, uname;
+  std::int64_t interval_ms = 0, last_change = 0, last_run = 0;
+  int call_id = -1, rc = 0, target_rc = -1, status = 0;
+  std::string exit_reason, digest, restart_digest, restart_params, secure_digest, secure_params, on_fail,
+      magic;
+  std::string migrate_source, migrate_target, exec_time, queue_time;
+  pugi::xml_node xml;
+};
+struct FailedOp {
+  HistoryOp op;
+  const Node* node = nullptr;
+  const Resource* resource = nullptr;
+};
+
+struct Config {
+  bool fencing = true, startup_fencing = true, symmetric = true, stop_all = false, stop_removed = true;
+  bool cancel_removed = true, remove_after_stop = false, maintenance = false, start_failure_fatal = true;
+  bool shutdown_lock = false, concurrent_fencing = true, startup_probes = true, have_quorum = false;
+  bool have_watchdog = false, unfencing = false, have_stonith_resource = false, have_remote_nodes = false;
+  enum class NoQuorum : std::uint8_t { kStop, kFreeze, kIgnore, kDemote, kFence } no_quorum = NoQuorum::kStop;
+  enum class Placement : std::uint8_t { kDefault, kUtilization, kMinimal, kBalanced };
+  Placement placement = Placement::kDefault;
+  std::string fencing_action = "reboot";
+  std::int64_t fencing_timeout_ms = 60000, cluster_delay_ms = 60000, priority_fencing_delay_ms = 0;
+  std::int64_t shutdown_lock_ms = 0, node_pending_timeout_ms = 0;
+  int batch_limit = 0, migration_limit = -1;
+  std::string batch_limit_text = "0", migration_limit_text = "-1";
+  std::string health_strategy = "none";
+  int health_base = 0, health_red = -kInfinity, health_yellow = 0, health_green = 0;
+};
+
+struct Cluster {
+  const cib::Document* document = nullptr;
+  Options options;
+  WallTime now{};
+  bool display_only = false;  // Status for people: no problems about what does not matter to them.
+  Meta properties;
+  Config config;
+  std::string dc_id, cluster_name;
+  Node* dc = nullptr;
+
+  std::deque<Node> node_store;
+  std::deque<Resource> resource_store;
+  std::deque<Action> action_store;
+  std::deque<Colocation> colocation_store;
+  std::deque<Location> location_store;
+  std::deque<TicketDependency> ticket_store;
+  std::vector<std::unique_ptr<Definition>> definitions;
+
+  std::vector<Node*> nodes;          // By name.
+  std::vector<Resource*> resources;  // Top level, by priority.
+  std::vector<Action*> actions;
+  std::vector<Ordering> orderings;
+  std::vector<Colocation*> colocations;
+  std::vector<Location*> locations;
+  std::map<std::string, Ticket, std::less<>> tickets;
+  std::map<std::string, Tag, std::less<>> tags;
+  std::map<std::string, std::vector<std::string>, std::less<>> template_users;
+  std::unordered_map<std::string, pugi::xml_node> template_xml;
+  std::unordered_map<std::string, Node*> node_by_name, node_by_id;
+  std::unordered_map<std::string, Resource*> resource_by_id;   // "rsc:0" and top-level ids
+  std::unordered_map<std::string, Resource*> resource_by_def;  // Configured id -> first instance.
+  std::unordered_map<std::string, std::vector<Action*>> actions_by_key;
+  std::map<std::string, Action*> singletons;
+  std::vector<NvSet> rsc_defaults, op_defaults;
+  std::vector<FailedOp> failed_ops;
+  std::vector<Resource*> stop_needed;
+  std::vector<pugi::xml_node> config_blocks;
+  std::vector<Action*> fence_actions;
+  std::unordered_map<std::string, std::vector<const HistoryOp*>> history;
+  // History by node, for probes and parameter changes.
+  struct ResourceHistory {
+    Node* node = nullptr;
+    std::string id;
+    pugi::xml_node xml;
+    Resource* resource = nullptr;
+    std::vector<HistoryOp> ops;
+  };
+  std::deque<ResourceHistory> histories;
+  std::unordered_map<std::string, std::unordered_map<const Node*, std::vector<ResourceHistory*>>> history_of;
+  std::unordered_map<const Node*, std::vector<ResourceHistory*>> history_by_node;
+  std::map<std::string, pugi::xml_node, std::less<>> node_states;
+
+  std::vector<Score> scores;
+  std::vector<Problem> problems;
+  std::set<std::string> problem_seen;
+  std::vector<Decision> decisions;
+  std::optional<WallTime> recheck_by;
+  int update_depth = 0;
+  std::vector<Action*> update_again;
+  bool resources_counted = false;
+  int disabled = 0, blocked = 0, instances = 0;
+  int next_resource = 0, next_ordering = 1;
+  std::map<std::string, std::string> digest_cache;
+  std::vector<std::pair<Resource*, Resource*>> colocation_walk;
+
+  void problem(Problem::Severity severity, std::string message);
+  void error(std::string message) { problem(Problem::Severity::kError, std::move(message)); }
+  void warning(std::string message) { problem(Problem::Severity::kWarning, std::move(message)); }
+  Resource* find_resource(std::string_view id) const;  // By instance id, or by configured id.
+  Node* find_node(std::string_view name) const;
+  std::string_view property(std::initializer_list<std::string_view> names, std::string_view fallback) const;
+};
+
+// Small text helpers.
+bool is_true(std::string_view text);
+bool is_false(std::string_view text);
+std::optional<std::string_view> meta_of(const Meta& meta, std::string_view name);
+std::string meta_or(const Meta& meta, std::string_view name, std::string_view fallback);
+std::optional<std::int64_t> parse_int(std::string_view text);
+int parse_score(std::string_view text, int fallback = 0);
+std::int64_t parse_interval_ms(std::string_view text, std::int64_t fallback = 0);  // "10s", "PT5M", "20"
+std::string op_key(std::string_view resource, std::string_view task, std::int64_t interval_ms);
+int compare_numeric(std::string_view a, std::string_view b);  // Digits by value, letters without case.
+
+}  // namespace systole::pengine::engine

@@ -1,0 +1,246 @@
+// Probes: finding out what runs where before anything is started, and the orders around them.
+#include <algorithm>
+
+#include "pengine/engine.h"
+
+namespace systole::pengine::engine {
+namespace {
+
+bool guest_will_stop(const Resource* guest) {
+  if (guest->failed || guest->next_role == Role::kStopped) return true;
+  return guest->role > Role::kStopped && guest->assigned && !contains(guest->running_on, guest->assigned);
+}
+
+void probe_then_start(Cluster& c, Resource* guest, Resource* r) {
+  if (guest->assigned && !contains(guest->known_on, guest->assigned))
+    order_tasks(c, guest, "monitor", r, "start", kOrdered);
+}
+
+bool probe_primitive(Cluster& c, Resource* r, Node* node) {
+  if (!c.config.startup_probes) return false;
+  if (is_guest_or_remote(node)) {
+    if (r->fence_device) return false;
+    if (is_guest(node) && std::any_of(r->fillers.begin(), r->fillers.end(),
+                                      [](const Resource* f) { return f->is_remote_connection; }))
+      return false;
+    if (r->is_remote_connection) return false;
+  }
+  Resource* whole = top(r);
+  if (r->container && !r->is_remote_connection) return false;
+  if (r->removed || contains(r->known_on, node)) return false;
+  const Place* p = r->allowed.find(node);
+  if ((r->exclusive_discovery || whole->exclusive_discovery) && (!p || p->discovery != Discovery::kExclusive))
+    return false;
+  const Discovery mode = p ? p->discovery : node->base_discovery;
+  if (mode == Discovery::kNever) return false;
+  if (is_guest(node)) {
+    Resource* guest = node->remote->container;
+    if (guest->role == Role::kStopped) {
+      probe_then_start(c, guest, whole);
+      return false;
+    }
+    if (guest_will_stop(guest)) {
+      order_tasks(c, guest, "stop", whole, "start", kOrdered);
+      return false;
+    }
+  }
+  Action* probe = make_action(c, r, op_key(r->id, "monitor", 0), "monitor", node, false);
+  probe->optional = false;
+  order_vs_unfencing(c, r, node, probe, kOrdered);
+  if (!contains(r->running_on, node))
+    probe->meta["op_target_rc"] = "7";
+  else if (r->role == Role::kPromoted)
+    probe->meta["op_target_rc"] = "8";
+  std::uint32_t flags = kOrdered;
+  if (!is_clone(whole)) whole = r;
+  if (!probe->runnable && whole->running_on.empty()) flags |= kUnrunnableFirstBlocks;
+  new_ordering(c, r, "", probe, whole, op_key(whole->id, "start", 0), nullptr, flags);
+  new_ordering(c, r, "", probe, whole, op_key(whole->id, "reload-agent", 0), nullptr, kOrdered);
+  return true;
+}
+
+bool probe_clone(Cluster& c, Resource* r, Node* node) {
+  if (r->exclusive_discovery) {
+    const Place* p = r->allowed.find(node);
+    if (!p || p->discovery != Discovery::kExclusive) return false;
+  }
+  std::vector<Resource*> list = r->children;
+  std::stable_sort(list.begin(), list.end(),
+                   [](const Resource* a, const Resource* b) { return a->instance < b->instance; });
+  if (r->unique) return create_probes_of(c, list, node);
+  if (list.empty()) return false;
+  // One instance stands for all; that which will run there, if any.
+  for (auto* instance : list)
+    if (node_of(instance, Where::kAssigned) == node) return create_probe(c, instance, node);
+  return create_probe(c, list.front(), node);
+}
+
+bool probe_bundle(Cluster& c, Resource* r, Node* node) {
+  bool any = false;
+  for (auto& replica : r->replicas) {
+    if (replica.child && replica.node == node) any |= create_probe(c, replica.child, node);
+    if (replica.ip) any |= create_probe(c, replica.ip, node);
+    if (create_probe(c, replica.container, node)) {
+      any = true;
+      if (r->replicas_per_host == 1)
+        for (auto& other : r->replicas) {
+          if (&other == &replica) continue;
+          if (Action* probe = find_action(replica.container->actions,
+                                          op_key(replica.container->id, "monitor", 0), "", node))
+            new_ordering(c, replica.container, "", probe, other.container,
+                         op_key(other.container->id, "start", 0), nullptr, kOrdered | kIfOnSameNode);
+        }
+    }
+    if (replica.remote && create_probe(c, replica.remote, node)) {
+      any = true;
+      if (Action* probe =
+              find_action(replica.remote->actions, op_key(replica.remote->id, "monitor", 0), "", node))
+        new_ordering(c, replica.container, op_key(replica.container->id, "start", 0), nullptr, replica.remote,
+                     "", probe, kNestedRemoteProbe);
+    }
+  }
+  return any;
+}
+
+}  // namespace
+
+bool create_probe(Cluster& c, Resource* r, Node* node) {
+  switch (r->variant) {
+    case Variant::kPrimitive:
+      return probe_primitive(c, r, node);
+    case Variant::kGroup:
+      return create_probes_of(c, r->children, node);
+    case Variant::kClone:
+      return probe_clone(c, r, node);
+    case Variant::kBundle:
+      return probe_bundle(c, r, node);
+  }
+  return false;
+}
+
+bool create_probes_of(Cluster& c, const std::vector<Resource*>& list, Node* node) {
+  bool any = false;
+  for (auto* r : list) any |= create_probe(c, r, node);
+  return any;
+}
+
+void schedule_probes(Cluster& c) {
+  for (Node* node : c.nodes) {
+    if (!node->online) {
+      // A connection that failed and cannot come back elsewhere.
+      if (is_remote(node) && node->remote && node->remote->failed && node->remote->managed &&
+          !node->remote->assigned && !node->remote->running_on.empty() && node->unclean)
+        fence_node(c, node, "the connection is unrecoverable", false);
+      continue;
+    }
+    if (node->unclean || !node->discovery_enabled) continue;
+    const auto probed = meta_of(node->attributes, "probe_complete");
+    if (probed && !is_true(*probed)) {
+      Action* a = make_action(c, nullptr, "probe_complete-" + node->name, "reprobe", node, false);
+      a->optional = false;
+      a->meta["op_no_wait"] = "true";
+      continue;
+    }
+    create_probes_of(c, c.resources, node);
+  }
+}
+
+// --- Orders around probes ---
+
+namespace {
+
+void each_probe(Resource* r, std::vector<Action*>& out) {
+  const std::string key = op_key(r->id, "monitor", 0);
+  for (Action* a : r->actions)
+    if (a->key == key && a->task == "monitor") out.push_back(a);
+}
+
+// A probe that cannot run keeps inactive instances of the clone from starting.
+void starts_after(Action* probe, const Relation& after) {
+  Action* then = after.action;
+  if (!then->resource || then->resource->variant <= Variant::kGroup || probe->runnable) return;
+  if ((after.flags & kUnrunnableFirstBlocks) || top(probe->resource) != then->resource ||
+      then->task != "start")
+    return;
+  for (const auto& next : std::vector<Relation>(then->after)) {
+    Resource* r = next.action->resource;
+    if (!r || !r->running_on.empty() || top(r) != then->resource || next.action->task != "start") continue;
+    order_actions(probe, next.action, kUnrunnableFirstBlocks);
+  }
+}
+
+// If the probe finds the resource active, what depends on it may have to restart: its stops wait for the
+// probe.
+void restarts_after(Action* probe, Action* after, std::vector<Action*>& touched) {
+  if (after->detect_loop) return;
+  after->detect_loop = true;
+  touched.push_back(after);
+  if (after->resource && is_primitive(after->resource) && probe->resource != after->resource &&
+      (after->task == "stop" || after->task == "demote"))
+    for (Action* then : actions_of(after->resource, nullptr, after->task, false))
+      if (!then->pseudo) order_actions(probe, then, kOrdered);
+  bool interleave = false;
+  const Resource* compatible = nullptr;
+  if (after->resource && after->resource->variant > Variant::kGroup && after->resource->interleave) {
+    interleave = true;
+    compatible = find_compatible_instance(probe->resource, after->resource, Role::kUnknown, false);
+  }
+  for (const auto& next : std::vector<Relation>(after->after)) {
+    if (!(next.flags & kFirstImpliesThen)) {
+      if (!after->resource || after->resource->variant < Variant::kGroup ||
+          probe->resource->parent == after->resource || !next.action->resource ||
+          next.action->resource->variant > Variant::kGroup ||
+          after->resource != next.action->resource->parent)
+        continue;
+      if (after->resource->variant > Variant::kGroup && interleave &&
+          (!compatible || compatible != next.action->resource))
+        continue;
+    }
+    restarts_after(probe, next.action, touched);
+  }
+}
+
+void orders_for(Resource* r) {
+  if (!is_primitive(r)) {
+    for (auto* child : r->children) orders_for(child);
+    return;
+  }
+  std::vector<Action*> probes;
+  each_probe(r, probes);
+  for (Action* probe : probes) {
+    for (const auto& then : std::vector<Relation>(probe->after)) {
+      starts_after(probe, then);
+      std::vector<Action*> touched;
+      restarts_after(probe, then.action, touched);
+      for (Action* a : touched) a->detect_loop = false;
+    }
+  }
+}
+
+}  // namespace
+
+void order_probes(Cluster& c) {
+  for (auto* r : c.resources) orders_for(r);
+  for (const auto& o : c.orderings) {
+    if (!o.first_rsc || o.first_rsc == o.then_rsc) continue;
+    const bool stop = o.first ? o.first->key.ends_with("_stop_0") : o.first_task.ends_with("_stop_0");
+    if (!stop) continue;
+    const bool then_stop = o.then ? o.then->key.ends_with("_stop_0") : o.then_task.ends_with("_stop_0");
+    if (o.then_rsc && o.first_rsc->container == o.then_rsc && then_stop) continue;
+    std::uint32_t flags = kOrdered;
+    if (o.flags & kIfOnSameNodeOrTarget) flags = kIfOnSameNodeOrTarget;
+    std::vector<Action*> probes;
+    each_probe(o.first_rsc, probes);
+    if (probes.empty()) continue;
+    std::vector<Action*> thens;
+    if (o.then)
+      thens = {o.then};
+    else if (o.then_rsc)
+      for (Action* a : o.then_rsc->actions)
+        if (a->key == o.then_task) thens.push_back(a);
+    for (Action* probe : probes)
+      for (Action* then : thens) order_actions(probe, then, flags);
+  }
+}
+
+}  // namespace systole::pengine::engine

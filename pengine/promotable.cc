@@ -1,0 +1,282 @@
+// Promotable clones: promotion scores, roles, and the promote and demote actions of the clone.
+#include <algorithm>
+
+#include "pengine/engine.h"
+
+namespace systole::pengine::engine {
+
+int compare_instances(Cluster& c, Resource* a, Resource* b);
+
+namespace {
+
+const Resource* active_instance(const Resource* r, const std::string& def_id, const Node* node) {
+  if (is_primitive(r)) return r->def->id == def_id && contains(r->running_on, node) ? r : nullptr;
+  for (const auto* child : r->children)
+    if (const auto* found = active_instance(child, def_id, node)) return found;
+  return nullptr;
+}
+
+bool known_anywhere(const Resource* r, const std::string& def_id, const Node* node) {
+  if (is_primitive(r)) return r->def->id == def_id && contains(r->known_on, node);
+  return std::any_of(r->children.begin(), r->children.end(),
+                     [&](const Resource* child) { return known_anywhere(child, def_id, node); });
+}
+
+bool score_applies(const Resource* r, const Node* node) {
+  if (!r->unique) {
+    const Resource* parent = top(r);
+    const Resource* active = active_instance(parent, r->def->id, node);
+    if (active == r) return true;
+    if (!active && known_anywhere(parent, r->def->id, node)) return true;
+  }
+  if (r->running_on.empty() && r->known_on.empty()) return true;
+  return contains(r->known_on, node) || contains(r->running_on, node);
+}
+
+std::optional<std::string> promotion_attribute(const Resource* r, const Node* node, const std::string& name,
+                                               bool assigned) {
+  const Node* from = node;
+  if (is_guest(node) && meta_or(r->meta, "container-attribute-target", "") == "host") {
+    const Resource* container = node->remote->container;
+    const Node* host = assigned ? container->assigned : current_node(container);
+    if (!host) return std::nullopt;
+    from = host;
+  }
+  const auto v = meta_of(from->attributes, "master-" + name);
+  if (!v) return std::nullopt;
+  return std::string(*v);
+}
+
+int promotion_score(const Resource* r, const Node* node, bool* is_default) {
+  if (is_default) *is_default = true;
+  if (!is_primitive(r)) {
+    int sum = 0;
+    for (const auto* child : r->children) {
+      bool child_default = true;
+      sum = add_scores(sum, promotion_score(child, node, &child_default));
+      if (is_default && !child_default) *is_default = false;
+    }
+    return sum;
+  }
+  const bool assigned = node == nullptr;
+  if (!node) node = r->assigned;
+  if (!node || !score_applies(r, node)) return 0;
+  const std::string& name = history_id(r);
+  auto value = promotion_attribute(r, node, name, assigned);
+  if (!value && !r->unique) value = promotion_attribute(r, node, r->def->id, assigned);
+  if (!value) return 0;
+  if (is_default) *is_default = false;
+  return parse_score(*value);
+}
+
+void set_current_unpromoted(Resource* r) {
+  if (is_primitive(r)) {
+    if (r->role == Role::kStarted) r->role = Role::kUnpromoted;
+    return;
+  }
+  for (auto* child : r->children) set_current_unpromoted(child);
+}
+
+void set_next_unpromoted(Resource* r) {
+  std::vector<Node*> nodes;
+  collect_nodes(r, Where::kAssigned, nodes);
+  if (!is_primitive(r)) {
+    for (auto* child : r->children) set_next_unpromoted(child);
+  }
+  set_next_role(r, nodes.empty() ? Role::kStopped : Role::kUnpromoted, "unpromoted instance");
+}
+
+void set_next_promoted(Resource* r) {
+  if (r->next_role == Role::kUnknown)
+    set_next_role(r, Role::kPromoted, "promoted instance");
+  else
+    set_next_role(r, Role::kPromoted, "promoted instance");
+  for (auto* child : r->children) set_next_promoted(child);
+}
+
+void apply_promoted_locations(Resource* instance, const std::vector<Location*>& list, const Node* node) {
+  for (const auto* l : list) {
+    if (l->role != Role::kPromoted) continue;
+    for (const auto& p : l->nodes)
+      if (p.node == node) instance->priority = add_scores(instance->priority, p.score);
+  }
+}
+
+void set_priority(Cluster& c, Resource* clone, Resource* instance) {
+  const Role next = role_of(instance, false);
+  switch (next) {
+    case Role::kStarted:
+    case Role::kUnknown: {
+      bool is_default = true;
+      instance->priority = promotion_score(instance, nullptr, &is_default);
+      if (!is_primitive(instance))
+        instance->priority = promotion_score(instance, node_of(instance, Where::kAssigned), &is_default);
+      if (is_default) instance->priority = -1;
+      break;
+    }
+    case Role::kUnpromoted:
+    case Role::kStopped:
+      instance->priority = -kInfinity;
+      break;
+    case Role::kPromoted:
+      break;
+  }
+  const Node* node = node_of(instance, Where::kAssigned);
+  apply_promoted_locations(instance, instance->locations, node);
+  apply_promoted_locations(instance, clone->locations, node);
+  for (auto* col : this_with_colocations(instance)) apply_colocation(c, instance, col->primary, *col, false);
+  instance->sort_index = instance->priority;
+  if (next == Role::kPromoted) instance->sort_index = kInfinity;
+}
+
+int compare_promotable(Cluster& c, Resource* a, Resource* b) {
+  if (a->sort_index != b->sort_index) return a->sort_index > b->sort_index ? -1 : 1;
+  const Role ra = role_of(a, true), rb = role_of(b, true);
+  if (ra != rb) return ra > rb ? -1 : 1;
+  return compare_instances(c, a, b);
+}
+
+void sort_instances(Cluster& c, Resource* clone) {
+  if (clone->added_promoted_constraints) return;
+  clone->added_promoted_constraints = true;
+  clone->detect_loop = true;
+  for (auto* child : clone->children) {
+    Node* node = node_of(child, Where::kAssigned);
+    if (!node || child->sort_index < 0) continue;
+    if (Place* p = clone->allowed.find(node)) p->score = add_scores(child->sort_index, p->score);
+  }
+  for (auto* col : this_with_colocations(clone)) {
+    if (col->dependent_role != Role::kPromoted) continue;
+    const unsigned flags = col->score >= kInfinity ? 0u : kAvoidNegatives;
+    add_colocated_scores(c, col->primary, clone, clone->id, clone->allowed, *col,
+                         col->score / static_cast<double>(kInfinity), flags);
+  }
+  for (auto* col : with_this_colocations(clone)) {
+    if (col->primary_role != Role::kPromoted || !has_influence(*col, nullptr)) continue;
+    add_colocated_scores(c, col->dependent, clone, clone->id, clone->allowed, *col,
+                         col->score / static_cast<double>(kInfinity), kAvoidNegatives | kOnlyPositive);
+  }
+  require_promotion_tickets(clone);
+  for (auto* child : clone->children) {
+    Node* node = node_of(child, Where::kAssigned);
+    if (!child->managed && child->next_role == Role::kPromoted) {
+      child->sort_index = kInfinity;
+    } else if (node && child->sort_index >= 0) {
+      if (const Place* p = clone->allowed.find(node)) child->sort_index = p->score;
+    }
+  }
+  auto& list = clone->children;
+  for (std::size_t i = 1; i < list.size(); ++i)
+    for (std::size_t j = i; j > 0 && compare_promotable(c, list[j - 1], list[j]) > 0; --j)
+      std::swap(list[j - 1], list[j]);
+  clone->detect_loop = false;
+}
+
+Place* promotable_place(Resource* r) {
+  for (auto* child : r->children)
+    if (!promotable_place(child)) return nullptr;
+  Node* node = node_of(r, Where::kAssigned);
+  if (!node) return nullptr;
+  if (!r->managed) {
+    if (role_of(r, true) != Role::kPromoted) return nullptr;
+  } else if (r->priority < 0) {
+    return nullptr;
+  } else if (!node_available(node, 0, false, true)) {
+    return nullptr;
+  }
+  Resource* clone = top(r);
+  Place* p = clone->allowed.find(node);
+  if (!p) return nullptr;
+  if (p->count < clone->promoted_node_max || !r->managed) return p;
+  return nullptr;
+}
+
+}  // namespace
+
+void add_promotion_scores(Cluster&, Resource* clone) {
+  if (clone->with_this_done) return;
+  clone->with_this_done = true;
+  for (auto* instance : clone->children)
+    for (auto& p : instance->allowed) {
+      if (!node_available(p, false, false)) continue;
+      const int score = promotion_score(instance, p.node, nullptr);
+      if (score > 0) p.score = add_scores(p.score, score);
+      if (score > std::max(instance->priority, 0)) instance->priority = score;
+    }
+}
+
+void set_instance_roles(Cluster& c, Resource* clone) {
+  for (auto& p : clone->allowed) p.count = 0;
+  for (auto* instance : clone->children) {
+    set_current_unpromoted(instance);
+    set_priority(c, clone, instance);
+  }
+  sort_instances(c, clone);
+  int promoted = 0;
+  for (auto* instance : clone->children) {
+    Node* where = node_of(instance, Where::kAssigned);
+    if (c.options.scores && (where || true))
+      c.scores.push_back({"promotion", instance->id, where ? where->name : "none", instance->sort_index});
+    Place* chosen = nullptr;
+    if (instance->sort_index >= 0 || !instance->managed)
+      if (promoted < clone->promoted_max) chosen = promotable_place(instance);
+    if (!chosen) {
+      set_next_unpromoted(instance);
+      continue;
+    }
+    if (role_of(instance, true) < Role::kPromoted && !c.config.have_quorum &&
+        c.config.no_quorum == Config::NoQuorum::kFreeze) {
+      set_next_unpromoted(instance);
+      continue;
+    }
+    ++chosen->count;
+    ++promoted;
+    set_next_promoted(instance);
+  }
+  clone->promoted_assigned = promoted;
+}
+
+void promotable_constraints(Cluster& c, Resource* clone) {
+  order_tasks(c, clone, "stopped", clone, "start", kOrdered);
+  order_tasks(c, clone, "stopped", clone, "promote", kOrdered);
+  order_tasks(c, clone, "demoted", clone, "stop", kOrdered);
+  order_tasks(c, clone, "demoted", clone, "start", kOrdered);
+  order_tasks(c, clone, "demoted", clone, "promote", kOrdered);
+  order_tasks(c, clone, "running", clone, "promote", kOrdered);
+  order_tasks(c, clone, "promote", clone, "promoted", kUnrunnableFirstBlocks);
+  order_tasks(c, clone, "demote", clone, "demoted", kUnrunnableFirstBlocks);
+  Resource* previous = nullptr;
+  for (auto* instance : clone->children) {
+    order_tasks(c, clone, "promote", instance, "promote", kThenImpliesFirstGraphed);
+    order_tasks(c, instance, "promote", clone, "promoted", kFirstImpliesThenGraphed);
+    if (previous && clone->ordered) order_tasks(c, previous, "promote", instance, "promote", kOrdered);
+    order_tasks(c, clone, "demote", instance, "demote", kThenImpliesFirstGraphed);
+    order_tasks(c, instance, "demote", clone, "demoted", kFirstImpliesThenGraphed);
+    if (previous && clone->ordered) order_tasks(c, instance, "demote", previous, "demote", kOrdered);
+    previous = instance;
+  }
+}
+
+namespace {
+void role_changes(const Resource* r, bool& promoting, bool& demoting) {
+  for (const auto* child : r->children) role_changes(child, promoting, demoting);
+  for (const Action* a : r->actions) {
+    if (!is_primitive(r)) break;
+    if (a->optional) continue;
+    if (a->task == "promote") promoting = true;
+    if (a->task == "demote") demoting = true;
+  }
+}
+}  // namespace
+
+void promotable_actions(Cluster& c, Resource* clone) {
+  bool promoting = false, demoting = false;
+  for (auto* instance : clone->children) role_changes(instance, promoting, demoting);
+  pseudo_action(c, clone, "promote", !promoting, true);
+  pseudo_action(c, clone, "promoted", !promoting, true)->priority = kInfinity;
+  pseudo_action(c, clone, "demote", !demoting, true);
+  pseudo_action(c, clone, "demoted", !demoting, true)->priority = kInfinity;
+  for (auto* instance : clone->children) instance->priority = clone->priority;
+}
+
+}  // namespace systole::pengine::engine

@@ -1,0 +1,45 @@
+// schedule(): the steps in order.
+#include "pengine/engine.h"
+
+namespace systole::pengine {
+namespace engine {
+
+void check_deferred_changes(Cluster& c);
+
+void decide(Cluster& c) {
+  apply_node_health(c);
+  unpack_constraints(c);
+  apply_location_and_health(c);
+  for (auto* r : std::vector<Resource*>(c.resources)) internal_constraints(c, r);
+  handle_config_changes(c);
+  assign_resources(c);
+  check_deferred_changes(c);
+  if (c.config.startup_probes) schedule_probes(c);
+  for (auto* r : c.resources) create_actions(c, r);
+  order_remote_connections(c);
+  fencing_and_shutdowns(c);
+  apply_orderings(c);
+  summarize(c);
+}
+
+void clone_notifications(Cluster&, Resource*) {}
+void order_notifications(Cluster&, Resource*) {}
+
+}  // namespace engine
+
+Plan schedule(const cib::Document& document, const Options& options) {
+  Plan plan;
+  engine::Cluster c;
+  engine::unpack(c, document, options);
+  engine::decide(c);
+  engine::build_graph(c, plan.graph);
+  plan.decisions = std::move(c.decisions);
+  plan.scores = std::move(c.scores);
+  plan.problems = std::move(c.problems);
+  plan.quorate = c.config.have_quorum;
+  for (const auto& d : plan.decisions)
+    if (d.action == "Fence") plan.fence.push_back(d.resource);
+  return plan;
+}
+
+}  // namespace systole::pengine

@@ -1,0 +1,235 @@
+// The status section: node states, tickets, and the history of operations per node.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pengine/engine.h"
+#include "pengine/history.h"
+#include "pengine/op_result.h"
+
+namespace systole::pengine::engine {
+namespace {
+
+std::string attribute(pugi::xml_node xml, const char* name) { return xml.attribute(name).value(); }
+
+// in_ccm and crmd: a boolean or "online", or since when.
+std::int64_t member_since(pugi::xml_node state) {
+  const std::string v = attribute(state, "in_ccm");
+  if (v.empty()) return -1;
+  if (is_true(v)) return 1;
+  if (is_false(v)) return 0;
+  return parse_int(v).value_or(-1);
+}
+std::int64_t online_since(pugi::xml_node state) {
+  const std::string v = attribute(state, "crmd");
+  if (v == "online") return 1;
+  if (v.empty() || v == "offline") return 0;
+  return parse_int(v).value_or(0);
+}
+
+bool shutdown_requested(const Node& node) {
+  const auto v = meta_of(node.attributes, "shutdown");
+  return v && !v->empty() && *v != "0";
+}
+
+bool online_without_fencing(Cluster& c, pugi::xml_node state, Node& node) {
+  if (member_since(state) <= 0) return false;
+  if (online_since(state) > 0) return attribute(state, "join") == "member";
+  if (node.expected_up) fence_node(c, &node, "peer is unexpectedly down", false);
+  return false;
+}
+
+bool pending_too_long(const Cluster& c, const Node& node, std::int64_t member, std::int64_t online) {
+  if (c.config.node_pending_timeout_ms <= 0 || member <= 1 || online > 0) return false;
+  (void)node;
+  return epoch_seconds(c.now) >= member + c.config.node_pending_timeout_ms / 1000;
+}
+
+bool online_with_fencing(Cluster& c, pugi::xml_node state, Node& node) {
+  const std::int64_t member = member_since(state), online = online_since(state);
+  const std::string join = attribute(state, "join");
+  std::string expected = attribute(state, "expected");
+  if (expected.empty()) expected = "down";
+  const auto t = meta_of(node.attributes, "terminate");
+  const bool terminate = t && (is_true(*t) || parse_int(*t).value_or(0) > 0);
+  if (node.shutdown) return online > 0;
+  if (member < 0) {
+    fence_node(c, &node, "peer has not been seen by the cluster", false);
+  } else if (join == "nack") {
+    fence_node(c, &node, "peer failed Pacemaker membership criteria", false);
+  } else if (!terminate && expected == "down") {
+    if (pending_too_long(c, node, member, online))
+      fence_node(c, &node, "peer pending timed out on joining the process group", true);
+    else if (member > 0 || online > 0)
+      node.pending = true;
+  } else if (terminate && join == "down" && member == 0 && online == 0) {
+    // Was just shot.
+  } else if (member <= 0) {
+    fence_node(c, &node, "peer is no longer part of the cluster", true);
+  } else if (online <= 0) {
+    fence_node(c, &node, "peer process is no longer available", false);
+  } else if (terminate) {
+    fence_node(c, &node, "termination was requested", false);
+  } else if (join == "member") {
+    // Active.
+  } else if (join == "pending" || join == "down" || join.empty()) {
+    node.pending = true;
+  } else {
+    fence_node(c, &node, "peer was in an unknown state", false);
+  }
+  return member > 0;
+}
+
+void determine_online(Cluster& c, pugi::xml_node state, Node& node) {
+  node.shutdown = false;
+  node.expected_up = false;
+  if (shutdown_requested(node))
+    node.shutdown = true;
+  else if (attribute(state, "expected") == "member")
+    node.expected_up = true;
+  node.online =
+      c.config.fencing ? online_with_fencing(c, state, node) : online_without_fencing(c, state, node);
+  if (!node.online || node.shutdown) node.base_score = -kInfinity;
+}
+
+void determine_remote_online(Cluster&, Node& node) {
+  Resource* rsc = node.remote;
+  if (!rsc) {
+    node.online = false;
+    return;
+  }
+  Resource* container = rsc->container;
+  Node* host = nullptr;
+  if (container && container->running_on.size() == 1) host = container->running_on.front();
+  if (rsc->role == Role::kStarted) node.online = true;
+  if (rsc->role == Role::kStarted && rsc->next_role == Role::kStopped) node.shutdown = true;
+  if (container && container->failed) {
+    node.online = false;
+    node.remote_requires_reset = true;
+  } else if (rsc->failed) {
+    node.online = false;
+  } else if (rsc->role == Role::kStopped || (container && container->role == Role::kStopped)) {
+    node.online = false;
+    node.remote_requires_reset = false;
+  } else if (host && !host->online && host->unclean) {
+    node.online = false;
+    node.remote_requires_reset = true;
+  }
+}
+
+void remote_attributes(Cluster& c, Node& node, pugi::xml_node state) {
+  if (is_true(attribute(state, "node_fenced"))) node.remote_was_fenced = true;
+  if (auto n = parse_int(attribute(state, "node_fenced")); n && *n > 0) node.remote_was_fenced = true;
+  if (!node.remote) return;
+  add_node_attributes(c, node, state.child("transient_attributes"), true);
+  if (is_true(meta_or(node.attributes, "shutdown", "")) || shutdown_requested(node)) node.shutdown = true;
+  if (is_true(meta_or(node.attributes, "standby", ""))) node.standby = true;
+  if (is_true(meta_or(node.attributes, "maintenance", "")) || !node.remote->managed) node.maintenance = true;
+  const std::string discovery = meta_or(node.attributes, "resource-discovery-enabled", "");
+  if (is_false(discovery)) {
+    if (is_remote(&node) && !c.config.fencing)
+      c.error(
+          fmt::format("Ignoring resource-discovery-enabled attribute on Pacemaker Remote node {} because "
+                      "fencing is disabled",
+                      node.name));
+    else
+      node.discovery_enabled = false;
+  }
+}
+
+void node_state(Cluster& c, pugi::xml_node state) {
+  const std::string id = attribute(state, "id"), name = attribute(state, "uname");
+  auto it = c.node_by_id.find(id);
+  Node* node = it != c.node_by_id.end() ? it->second : c.find_node(name);
+  if (!node) {
+    if (!id.empty())
+      c.warning(fmt::format("Ignoring recorded state for removed node {}", name.empty() ? id : name));
+    return;
+  }
+  c.node_states[node->id] = state;
+  if (is_guest_or_remote(node)) {
+    if (auto n = parse_int(attribute(state, "node_fenced")); n && *n > 0) node->remote_was_fenced = true;
+    if (auto m = parse_int(attribute(state, "node_in_maintenance")); m && *m > 0)
+      node->remote_maintenance = true;
+    return;
+  }
+  node->unclean = false;
+  node->unseen = false;
+  node->feature_set = attribute(state, "crm_feature_set");
+  add_node_attributes(c, *node, state.child("transient_attributes"), true);
+  if (auto fs = meta_of(node->attributes, "#feature-set")) node->feature_set = *fs;
+  if (is_true(meta_or(node->attributes, "standby", ""))) node->standby = true;
+  if (is_true(meta_or(node->attributes, "maintenance", ""))) node->maintenance = true;
+  determine_online(c, state, *node);
+  if (!c.config.have_quorum && node->online && c.config.no_quorum == Config::NoQuorum::kFence)
+    fence_node(c, node, "cluster does not have quorum", false);
+}
+
+// One pass over nodes whose history can be read now. True when any was.
+bool node_histories(Cluster& c, bool fence) {
+  bool any = false;
+  for (Node& node : c.node_store) {
+    if (node.unpacked) continue;
+    auto it = c.node_states.find(node.id);
+    if (it == c.node_states.end()) continue;
+    if (!fence) {
+      if (is_guest(&node)) {
+        if (node.remote->role != Role::kStarted || node.remote->container->role != Role::kStarted) continue;
+      } else if (is_guest_or_remote(&node)) {
+        if (!node.remote || (!c.config.shutdown_lock && node.remote->role != Role::kStarted)) continue;
+      } else if (!c.config.fencing && !c.config.shutdown_lock && !node.online) {
+        continue;
+      }
+    }
+    if (is_guest_or_remote(&node)) {
+      determine_remote_online(c, node);
+      remote_attributes(c, node, it->second);
+    }
+    node.unpacked = true;
+    node_history(c, node, it->second);
+    any = true;
+    if (!fence) return true;  // Other histories may depend on it.
+  }
+  return any;
+}
+
+}  // namespace
+
+void unpack_tickets_state(Cluster& c, pugi::xml_node status) {
+  for (auto xml : status.child("tickets").children("ticket_state")) {
+    const std::string id = attribute(xml, "id");
+    if (id.empty()) continue;
+    Ticket& t = c.tickets[id];
+    t.id = id;
+    for (auto a : xml.attributes())
+      if (std::string_view(a.name()) != "id") t.state[a.name()] = a.value();
+    t.granted = is_true(attribute(xml, "granted"));
+    t.standby = is_true(attribute(xml, "standby"));
+    t.last_granted = attribute(xml, "last-granted");
+  }
+}
+
+void unpack_status(Cluster& c) {
+  const auto status = c.document->root().child("status");
+  unpack_tickets_state(c, status);
+  for (auto state : status.children("node_state")) node_state(c, state);
+  index_history(c);
+  while (node_histories(c, false)) {
+  }
+  node_histories(c, c.config.fencing || false);
+  // Containers with failed connections go down where they run.
+  for (Resource* container : c.stop_needed)
+    if (Node* node = current_node(container)) stop_action(c, container, node, false);
+  c.stop_needed.clear();
+  for (Node* node : c.nodes) {
+    if (!is_guest_or_remote(node)) continue;
+    if (node->shutdown && node->remote) set_next_role(node->remote, Role::kStopped, "remote shutdown");
+    if (!node->unpacked) {
+      determine_remote_online(c, *node);
+      if (auto it = c.node_states.find(node->id); it != c.node_states.end())
+        remote_attributes(c, *node, it->second);
+    }
+  }
+}
+
+}  // namespace systole::pengine::engine

@@ -1,0 +1,558 @@
+// Orderings take effect: what one action being required, optional or impossible means for others.
+#include <fmt/format.h>
+#include <algorithm>
+
+#include "pengine/engine.h"
+
+namespace systole::pengine::engine {
+namespace {
+
+enum : unsigned { kChangedFirst = 1, kChangedThen = 2, kDisable = 4 };
+enum class Filter : std::uint8_t { kOptional, kRunnable, kBoth };
+
+const char* plain_task(const std::string& task) {
+  if (task == "stopped") return "stop";
+  if (task == "running") return "start";
+  if (task == "demoted") return "demote";
+  if (task == "promoted") return "promote";
+  return nullptr;
+}
+
+std::string original_task(const Action* a) {
+  const char* p = plain_task(a->task);
+  if (p) return p;
+  if (a->task == "notify" || a->task == "notified") {
+    const auto op = meta_of(a->meta, "notify_operation");
+    if (op) {
+      const char* q = plain_task(std::string(*op));
+      return q ? q : std::string(*op);
+    }
+  }
+  return a->task;
+}
+
+void because(Action* target, const Action* reason, bool optional) {
+  if (!target->reason.empty() && !optional) return;
+  const std::string name = reason->resource ? reason->resource->id
+                           : reason->node   ? reason->node->name
+                                            : reason->key;
+  set_reason(target,
+             fmt::format("{} {} {}", optional ? "required" : "unrunnable", name, original_task(reason)),
+             false);
+}
+
+void clear_optional(Action* a, const Action* reason) {
+  if (!a->optional) return;
+  a->optional = false;
+  because(a, reason, true);
+}
+void clear_runnable_because(Action* a, const Action* reason) {
+  if (!a->runnable) return;
+  a->runnable = false;
+  because(a, reason, false);
+}
+void clear_migratable(Action* a) { a->migratable = false; }
+
+// Of groups: mandatory if any member's is, runnable only if every member's is.
+ActionFlags group_flags(Cluster& c, Action* a, const Node* node) {
+  ActionFlags f{true, true, true};
+  const std::string task = original_task(a);
+  for (auto* member : a->resource->children) {
+    Action* m = find_action(member->actions, "", task, node);
+    if (m) {
+      const ActionFlags mf = action_flags(c, m, node);
+      if (f.optional && !mf.optional) {
+        f.optional = false;
+        a->optional = false;
+      }
+      if (task == m->task && f.runnable && !mf.runnable) {
+        f.runnable = false;
+        a->runnable = false;
+      }
+    } else if (task != "stop" && task != "demote") {
+      f.runnable = false;
+    }
+  }
+  return f;
+}
+
+ActionFlags collective_flags(Cluster& c, Action* a, const Node* node) {
+  ActionFlags f{true, true, true};
+  bool any = false;
+  const std::string task = original_task(a);
+  std::vector<Resource*> instances = a->resource->children;
+  if (is_bundle(a->resource)) {
+    if (task == "promote" || task == "demote") {
+      instances = a->resource->bundle_child ? a->resource->bundle_child->children : std::vector<Resource*>{};
+    } else {
+      instances = instances_of(a->resource);
+    }
+  }
+  for (auto* instance : instances) {
+    const Node* at = node && is_primitive(instance) ? node : nullptr;
+    Action* ia = find_action(instance->actions, "", task, at);
+    if (!ia) continue;
+    const ActionFlags mf = action_flags(c, ia, node);
+    if (f.optional && !mf.optional) {
+      f.optional = false;
+      a->optional = false;
+    }
+    any |= mf.runnable;
+  }
+  if (!any) {
+    f.runnable = false;
+    if (!node) a->runnable = false;
+  }
+  return f;
+}
+
+unsigned update_primitive(Cluster& c, Action* first, Action* then, bool first_optional_or_flags_optional,
+                          bool flags_runnable, Filter filter, std::uint32_t type) {
+  const bool f_opt = filter != Filter::kRunnable, f_run = filter != Filter::kOptional;
+  const bool flags_optional = first_optional_or_flags_optional;
+  const Action before_then = {.optional = true};
+  (void)before_then;
+  const bool to = then->optional, tr = then->runnable, tm = then->migratable, tp = then->pseudo;
+  const bool fo = first->optional, fr = first->runnable, fm = first->migratable;
+  if (type & kAsymmetric) {
+    Resource* r = then->resource;
+    if (r) {
+      const Role role = role_of(r, true);
+      const bool already_stopped = role == Role::kStopped && then->task == "stop";
+      const bool already_started = role >= Role::kStarted && then->task == "start" && then->optional &&
+                                   then->node && r->running_on.size() == 1 &&
+                                   r->running_on.front() == then->node;
+      if (!already_stopped && !already_started && !first->runnable) {
+        clear_optional(then, first);
+        clear_runnable_because(then, first);
+      }
+    }
+  }
+  if ((type & kThenImpliesFirst) && f_opt && !flags_optional) clear_optional(first, then);
+  if ((type & kThenImpliesFirst) && f_opt && !then->optional && !then->migratable && first->migratable)
+    clear_migratable(first);
+  if ((type & kPromotedThenImpliesFirst) && f_opt && !then->optional && then->resource &&
+      then->resource->role == Role::kPromoted) {
+    clear_optional(first, then);
+    if (first->migratable && !then->migratable) clear_migratable(first);
+  }
+  if ((type & kUnmigratableThenBlocks) && f_opt) {
+    if (!then->migratable || !then->runnable) clear_runnable_because(first, then);
+    if (!then->optional) clear_optional(first, then);
+  }
+  if ((type & kFirstElseThen) && f_opt && !first->runnable) {
+    clear_migratable(then);
+    then->pseudo = false;
+  }
+  if ((type & kUnrunnableFirstBlocks) && f_run && then->runnable && !flags_runnable) {
+    clear_runnable_because(then, first);
+    clear_migratable(then);
+  }
+  if ((type & kFirstImpliesThen) && f_opt && then->optional && !flags_optional && !first->migratable)
+    clear_optional(then, first);
+  if (type & kIntermediateStop) {
+    bool restart = false;
+    if (f_run && !then->runnable && then->resource && then->resource->managed) restart = true;
+    if (f_opt && !then->optional) restart = true;
+    if (restart) {
+      if (first->optional && (first->runnable || !then->optional)) clear_optional(first, then);
+      if (!first->optional && !first->runnable) clear_runnable_because(then, first);
+      if (!first->optional && first->migratable && !then->migratable) clear_migratable(first);
+    }
+  }
+  unsigned changed = 0;
+  if (to != then->optional || tr != then->runnable || tm != then->migratable || tp != then->pseudo) {
+    changed |= kChangedThen;
+    if (then->resource && then->resource->parent) update_for_orderings(c, then);
+  }
+  if (fo != first->optional || fr != first->runnable || fm != first->migratable) changed |= kChangedFirst;
+  return changed;
+}
+
+// What a bundle's or clone's action means for one of its instances.
+Action* instance_action(Action* a, Resource* instance, const std::string& task, const Node* node) {
+  Resource* r = instance;
+  if (is_bundle(a->resource) && instance->replica &&
+      (task == "promote" || task == "demote" || task == "promoted" || task == "demoted"))
+    r = instance->replica->child;
+  else if (is_bundle(a->resource) && instance->replica && instance->replica->container == instance &&
+           task == "stop" && false)
+    r = instance->replica->child;
+  return r ? find_action(r->actions, "", task, node) : nullptr;
+}
+
+bool can_interleave(const Action* first, const Action* then) {
+  const Resource *f = first->resource, *t = then->resource;
+  if (!f || !t || f == t) return false;
+  if (f->variant < Variant::kClone || t->variant < Variant::kClone) return false;
+  const bool down = then->key.ends_with("_stop_0") || then->key.ends_with("_demote_0");
+  const Resource* r = down ? f : t;
+  return r->interleave || is_true(meta_or(r->meta, "interleave", ""));
+}
+
+unsigned update_actions(Cluster& c, Resource* by, Action* first, Action* then, const Node* node,
+                        ActionFlags flags, Filter filter, std::uint32_t type);
+
+unsigned interleave(Cluster& c, Action* first, Action* then, const Node* node, Filter filter,
+                    std::uint32_t type) {
+  unsigned changed = 0;
+  const bool current = first->key.ends_with("_stopped_0") || first->key.ends_with("_demoted_0");
+  const std::string task = original_task(first);
+  for (auto* then_instance : instances_of(then->resource)) {
+    auto* first_instance = const_cast<Resource*>(
+        find_compatible_instance(then_instance, first->resource, Role::kUnknown, current));
+    if (!first_instance) {
+      if (!current && (type & (kUnrunnableFirstBlocks | kFirstImpliesThen)) &&
+          finalize_assignment(c, then_instance, nullptr, true, true))
+        changed |= kChangedThen;
+      continue;
+    }
+    Action* f = instance_action(first, first_instance, task, node);
+    Action* t = instance_action(then, then_instance, then->task, node);
+    if (!f || !t) continue;
+    if (order_actions(f, t, type)) changed |= kChangedFirst | kChangedThen;
+    changed |= update_actions(c, t->resource, f, t, node, action_flags(c, f, node), filter, type);
+  }
+  return changed;
+}
+
+unsigned update_actions(Cluster& c, Resource* by, Action* first, Action* then, const Node* node,
+                        ActionFlags flags, Filter filter, std::uint32_t type) {
+  auto plain = [&](Action* t) {
+    return update_primitive(c, first, t, flags.optional, flags.runnable, filter, type);
+  };
+  (void)by;
+  Resource* r = then->resource;
+  if (!r || !first->resource) return plain(then);
+  const Resource* chooser = by ? by : r;
+  if (chooser->variant >= Variant::kClone) {
+    if (can_interleave(first, then)) return interleave(c, first, then, node, filter, type);
+    unsigned changed = plain(then);
+    if (r->variant < Variant::kClone) return changed;
+    for (auto* instance : instances_of(r)) {
+      Action* t = find_action(instance->actions, "", then->task, node);
+      if (!t) continue;
+      if (!action_flags(c, t, node).runnable) continue;
+      const unsigned ic = update_actions(c, instance, first, t, node, flags, filter, type);
+      changed |= ic & ~0u;
+      if (ic & kChangedThen)
+        for (std::size_t i = 0; i < t->after.size(); ++i) update_for_orderings(c, t->after[i].action);
+    }
+    return changed;
+  }
+  if (chooser->variant == Variant::kGroup) {
+    unsigned changed = plain(then);
+    if (is_group(r))
+      for (auto* member : r->children)
+        if (Action* t = find_action(member->actions, "", then->task, node))
+          changed |= update_actions(c, member, first, t, node, flags, filter, type);
+    return changed;
+  }
+  return plain(then);
+}
+
+ActionFlags flags_with_node(Cluster& c, Action* a, const Node* node) {
+  ActionFlags f = action_flags(c, a, nullptr);
+  if (a->resource && a->resource->variant >= Variant::kClone && node)
+    f.runnable = action_flags(c, a, node).runnable;
+  return f;
+}
+
+// One ordering, each kind of effect in turn.
+unsigned apply_effects(Cluster& c, Action* first, Action* then, const Node* node, ActionFlags ff,
+                       ActionFlags tf, Relation& rel) {
+  unsigned changed = 0;
+  std::uint32_t type = rel.flags;
+  if (type & kFirstImpliesSameNodeThen) {
+    type = (type & ~kFirstImpliesSameNodeThen) | kFirstImpliesThen;
+    rel.flags = type;
+    node = first->node;
+  }
+  Resource* t = then->resource;
+  const ActionFlags only_optional{ff.optional, false, false};
+  if (type & kFirstImpliesThen) {
+    if (t)
+      changed |= update_actions(c, t, first, then, node, only_optional, Filter::kOptional, kFirstImpliesThen);
+    else if (!ff.optional && then->optional) {
+      then->optional = false;
+      changed |= kChangedThen;
+    }
+  }
+  if ((type & kIntermediateStop) && t)
+    changed |= update_actions(c, t, first, then, node, ff, Filter::kBoth, kIntermediateStop);
+  if (type & kThenImpliesFirst) {
+    if (first->resource)
+      changed |=
+          update_actions(c, first->resource, first, then, node, tf, Filter::kOptional, kThenImpliesFirst);
+    else if (!ff.optional && first->runnable) {
+      first->runnable = false;
+      changed |= kChangedFirst;
+    }
+  }
+  if ((type & kPromotedThenImpliesFirst) && t)
+    changed |=
+        update_actions(c, t, first, then, node, only_optional, Filter::kOptional, kPromotedThenImpliesFirst);
+  if (type & kMinRunnable) {
+    if (t) {
+      changed |= update_actions(c, t, first, then, node, ff, Filter::kRunnable, kMinRunnable);
+    } else if (ff.runnable) {
+      ++then->runnable_before;
+      if (then->runnable_before >= then->required_runnable_before && !then->runnable) {
+        then->runnable = true;
+        changed |= kChangedThen;
+      }
+    }
+  }
+  if ((type & kNestedRemoteProbe) && t) {
+    if (!ff.runnable && first->resource && !first->resource->running_on.empty()) {
+      rel.flags = kNone;
+      return changed | kDisable;
+    }
+    changed |= update_actions(c, t, first, then, node, ff, Filter::kRunnable, kUnrunnableFirstBlocks);
+  }
+  if (type & kUnrunnableFirstBlocks) {
+    if (t)
+      changed |= update_actions(c, t, first, then, node, ff, Filter::kRunnable, kUnrunnableFirstBlocks);
+    else if (!ff.runnable && then->runnable) {
+      then->runnable = false;
+      changed |= kChangedThen;
+    }
+  }
+  if ((type & kUnmigratableThenBlocks) && t)
+    changed |= update_actions(c, t, first, then, node, ff, Filter::kOptional, kUnmigratableThenBlocks);
+  if ((type & kFirstElseThen) && t)
+    changed |= update_actions(c, t, first, then, node, ff, Filter::kOptional, kFirstElseThen);
+  if ((type & kOrdered) && t)
+    changed |= update_actions(c, t, first, then, node, ff, Filter::kRunnable, kOrdered);
+  if ((type & kAsymmetric) && t)
+    changed |= update_actions(c, t, first, then, node, ff, Filter::kRunnable, kAsymmetric);
+  if (first->runnable && (type & kFirstImpliesThenGraphed) && !ff.optional) then->always_in_graph = true;
+  if ((type & kThenImpliesFirstGraphed) && !tf.optional) first->always_in_graph = true;
+  if ((type & (kFirstImpliesThen | kThenImpliesFirst | kIntermediateStop)) && first->resource &&
+      first->task == "stop" && !first->resource->managed && first->resource->blocked && !first->runnable &&
+      then->runnable) {
+    then->runnable = false;
+    changed |= kChangedThen;
+  }
+  return changed;
+}
+
+bool is_ancestor(const Resource* child, const Resource* parent) {
+  if (!parent || !child) return false;
+  for (const Resource* p = child->parent; p; p = p->parent)
+    if (p == parent) return true;
+  return false;
+}
+
+// Others wait for the whole of a collective: for "running", not "start".
+Action* for_ordering(Action* a) {
+  Resource* r = a->resource;
+  if (!r || is_primitive(r)) return a;
+  const char* remapped = a->task == "start"     ? "running"
+                         : a->task == "stop"    ? "stopped"
+                         : a->task == "promote" ? "promoted"
+                         : a->task == "demote"  ? "demoted"
+                                                : nullptr;
+  if (!remapped) return a;
+  if (r->notify && r->variant >= Variant::kClone) {
+    const std::string key = fmt::format("{}_confirmed-post_notify_{}_0", r->id, remapped);
+    if (Action* n = find_action(r->actions, key, "", nullptr)) return n;
+  }
+  Action* n = find_action(r->actions, op_key(r->id, remapped, 0), "", nullptr);
+  return n ? n : a;
+}
+
+}  // namespace
+
+ActionFlags action_flags(Cluster& c, Action* a, const Node* node) {
+  Resource* r = a->resource;
+  if (!r || is_primitive(r)) return {a->optional, a->runnable, a->pseudo};
+  if (is_group(r)) return group_flags(c, a, node);
+  return collective_flags(c, a, node);
+}
+
+void update_for_orderings(Cluster& c, Action* then) {
+  if (++c.update_depth > 2000) {
+    --c.update_depth;
+    c.update_again.push_back(then);
+    return;
+  }
+  unsigned changed = 0;
+  const bool was_optional = then->optional, was_runnable = then->runnable, was_pseudo = then->pseudo;
+  const bool was_migratable = then->migratable;
+  if (then->min_runnable) {
+    then->runnable_before = 0;
+    if (then->required_runnable_before == 0) then->required_runnable_before = 1;
+    then->runnable = false;
+  }
+  for (std::size_t i = 0; i < then->before.size(); ++i) {
+    Relation rel = then->before[i];
+    Action* first = rel.action;
+    if (rel.flags == kNone) continue;
+    const Node *first_node = first->node, *then_node = then->node;
+    if (is_group(first->resource) && first->task == "start")
+      first_node = node_of(first->resource, Where::kAssigned);
+    if (is_group(then->resource) && then->task == "start")
+      then_node = node_of(then->resource, Where::kAssigned);
+    if ((rel.flags & kIfOnSameNode) && first_node && then_node && first_node != then_node) {
+      then->before[i].flags = kNone;
+      continue;
+    }
+    changed &= ~kChangedFirst;
+    if (first->resource && (rel.flags & kThenCancelsFirst) && !then->optional) {
+      first->optional = true;
+      if (first->task == "reload-agent") first->resource->reload = false;
+    }
+    if ((rel.flags & kIfFirstUnmigratable) && first->migratable) {
+      // A live migration needs no such order.
+    }
+    if (first->resource && then->resource && first->resource != then->resource &&
+        !is_ancestor(then->resource, first->resource))
+      first = for_ordering(first);
+    const ActionFlags ff = flags_with_node(c, first, then_node), tf = flags_with_node(c, then, first_node);
+    if (first == rel.action) {
+      Relation effect = rel;
+      changed |= apply_effects(c, first, then, then->node, ff, tf, effect);
+      if (effect.flags != rel.flags) then->before[i].flags = effect.flags;
+    } else if (order_actions(first, then, rel.flags)) {
+      changed |= kChangedThen | kDisable;
+    }
+    if (changed & kDisable) {
+      changed &= ~kDisable;
+      if (first != rel.action) then->before[i].flags = kNone;
+    }
+    if (changed & kChangedFirst) {
+      for (std::size_t j = 0; j < first->after.size(); ++j) update_for_orderings(c, first->after[j].action);
+      update_for_orderings(c, first);
+    }
+  }
+  if (then->min_runnable) {
+    if (was_runnable != then->runnable || was_optional != then->optional)
+      changed |= kChangedThen;
+    else
+      changed &= ~kChangedThen;
+  }
+  (void)was_pseudo;
+  (void)was_migratable;
+  if (changed & kChangedThen) {
+    if (was_runnable && !then->runnable) block_colocation_dependents(c, then);
+    update_for_orderings(c, then);
+    for (std::size_t j = 0; j < then->after.size(); ++j) update_for_orderings(c, then->after[j].action);
+  }
+  --c.update_depth;
+}
+
+namespace {
+
+void mark_blocked(Cluster& c, Resource* r, const char* task, const Resource* because_of) {
+  for (Action* a : std::vector<Action*>(r->actions)) {
+    if (!a->runnable || a->task != task) continue;
+    a->runnable = false;
+    set_reason(a, "colocation with " + because_of->id, false);
+    block_colocation_dependents(c, a);
+    update_for_orderings(c, a);
+  }
+  for (auto* child : r->children) mark_blocked(c, child, task, because_of);
+}
+
+std::vector<Action*> by_task(Resource* r, const std::string& key) {
+  std::vector<Action*> out;
+  auto collect = [&](const std::string& k) {
+    for (Action* a : r->actions)
+      if (a->key == k) out.push_back(a);
+  };
+  collect(key);
+  return out;
+}
+
+std::string task_of(const std::string& key) {
+  const auto last = key.rfind('_');
+  if (last == std::string::npos || last == 0) return {};
+  static constexpr std::string_view kTwoWords[] = {"migrate_to", "migrate_from", "clear_failcount",
+                                                   "lrm_delete"};
+  const std::string_view head = std::string_view(key).substr(0, last);
+  for (auto two : kTwoWords)
+    if (head.ends_with(two)) return std::string(two);
+  const auto before = head.rfind('_');
+  return std::string(before == std::string_view::npos ? head : head.substr(before + 1));
+}
+
+void order_after(Action* first, Resource* then_rsc, const Ordering& o) {
+  std::uint32_t flags = o.flags;
+  std::vector<Action*> thens;
+  if (o.then)
+    thens = {o.then};
+  else
+    thens = by_task(then_rsc, o.then_task);
+  if (first->resource == then_rsc && first->migration_abort) flags &= ~kFirstImpliesThen;
+  for (Action* then : thens) order_actions(first, then, flags);
+}
+
+}  // namespace
+
+void block_colocation_dependents(Cluster& c, Action* a) {
+  if (a->runnable || !a->resource) return;
+  const bool is_start = a->task == "start";
+  if (!is_start && a->task != "promote") return;
+  Resource* r = top(a->resource);
+  if (r->parent) r = r->parent;
+  for (auto* child : r->children) {
+    const Action* ca = find_action(child->actions, "", a->task, nullptr);
+    if (!ca || ca->runnable) return;
+  }
+  for (const auto* col : r->with_this) {
+    if (col->score < kInfinity) continue;
+    if (!is_start && col->primary_role != Role::kPromoted) continue;
+    mark_blocked(c, col->dependent, col->dependent_role == Role::kPromoted ? "promote" : "start",
+                 a->resource);
+  }
+}
+
+void apply_orderings(Cluster& c) {
+  for (std::size_t i = c.orderings.size(); i-- > 0;) {
+    const Ordering o = c.orderings[i];
+    if (!o.first_rsc) {
+      if (!o.first) continue;
+      if (o.then)
+        order_actions(o.first, o.then, o.flags);
+      else if (o.then_rsc)
+        order_after(o.first, o.then_rsc, o);
+      continue;
+    }
+    std::vector<Action*> firsts;
+    if (o.first)
+      firsts = {o.first};
+    else
+      firsts = by_task(o.first_rsc, o.first_task);
+    if (firsts.empty() && o.first_rsc == o.then_rsc) continue;
+    if (firsts.empty()) {
+      const std::string task = task_of(o.first_task);
+      const Role role = role_of(o.first_rsc, true);
+      if (role == Role::kStopped && task == "stop") continue;
+      if (role == Role::kUnpromoted && task == "demote") continue;
+      if (o.first_task.empty()) continue;
+      const std::string key = op_key(o.first_rsc->id, task, 0);
+      firsts = {make_action(c, o.first_rsc, key, task, nullptr, true)};
+    }
+    for (Action* first : firsts) {
+      if (o.then_rsc)
+        order_after(first, o.then_rsc, o);
+      else if (o.then)
+        order_actions(first, o.then, o.flags);
+    }
+  }
+  auto drain = [&] {
+    for (int guard = 0; !c.update_again.empty() && guard < 100000; ++guard) {
+      Action* a = c.update_again.back();
+      c.update_again.pop_back();
+      update_for_orderings(c, a);
+    }
+    c.update_again.clear();
+  };
+  for (std::size_t i = 0; i < c.actions.size(); ++i) block_colocation_dependents(c, c.actions[i]);
+  order_probes(c);
+  for (std::size_t i = 0; i < c.actions.size(); ++i) update_for_orderings(c, c.actions[i]);
+  drain();
+}
+
+}  // namespace systole::pengine::engine
