@@ -2,9 +2,13 @@
 // and a bus that delivers messages in one order in each partition.
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -128,8 +132,22 @@ inline Op status_change(const std::string& node, const std::string& value) {
   return op;
 }
 
+// Not the same when it is applied twice.
+inline Op counting_change() {
+  Op op;
+  op.kind = Op::Kind::kModify;
+  op.section = "crm_config";
+  op.allow_create = true;
+  op.xml =
+      "<cluster_property_set id=\"s\"><nvpair id=\"s-n\" name=\"n\" "
+      "value=\"value++\"/></cluster_property_set>";
+  return op;
+}
+
 class TestBus {
  public:
+  using Answer = std::optional<Result<Applied>>;
+
   struct TestNode {
     NodeLife life;
     FakeJournal journal;
@@ -150,6 +168,33 @@ class TestBus {
           new TestNode{{NodeId{id}, Incarnation{0}}, FakeJournal(world, hold_disks), nullptr, {}, {}, 0, {}});
       start(id);
     }
+  }
+
+  // The answer is filled in when it comes.
+  const Answer& submit(unsigned id, Op op) {
+    answers_.push_back(std::make_unique<Answer>());
+    Answer* const answer = answers_.back().get();
+    node(id).replica->submit(std::move(op), [answer](Result<Applied> r) {
+      EXPECT_FALSE(answer->has_value()) << "answered twice";
+      *answer = std::move(r);
+    });
+    return *answer;
+  }
+  std::string digest(unsigned id) { return node(id).replica->document().digest(); }
+  std::string resources(unsigned id) {
+    std::string out;
+    for (const auto r : node(id).replica->document().section("resources").children())
+      out += std::string(r.attribute("id").value()) + " ";
+    return out;
+  }
+  std::string counter(unsigned id) {
+    const auto set = node(id).replica->document().section("crm_config").first_child();
+    return set.first_child().attribute("value").value();
+  }
+  bool logged(unsigned id, std::string_view part) {
+    for (const std::string& line : node(id).log)
+      if (line.find(part) != std::string::npos) return true;
+    return false;
   }
 
   TestNode& node(unsigned id) { return *nodes_.at(id); }
@@ -198,6 +243,7 @@ class TestBus {
     auto& queue = outgoing_[sender];
     if (queue.empty() || !node(sender).replica || node(sender).view.members.empty()) return false;
     const Bytes frame = std::move(queue.front());
+    longest_frame = std::max(longest_frame, frame.size());
     queue.pop_front();
     const membership::View v = node(sender).view;
     for (const NodeLife& member : v.members) {
@@ -207,14 +253,15 @@ class TestBus {
     return true;
   }
 
-  void run() {  // Until nothing happens any more; timers up to two seconds.
-    for (int quiet = 0; quiet < 3;) {
+  void run() {  // Until nothing happens any more for three seconds, for ten seconds at most.
+    for (int quiet = 0, seconds = 0; quiet < 3 && seconds < 10;) {
       bool busy = world.step();
       for (auto& [id, n] : nodes_) busy = order_one(id) || busy;
       if (busy) {
         quiet = 0;
       } else {
         ++quiet;
+        ++seconds;
         world.advance(Seconds(1));
       }
     }
@@ -222,10 +269,12 @@ class TestBus {
 
   FakeWorld world;
   bool hold_disks = false, refuse_sending = false;
+  std::size_t longest_frame = 0;
 
  private:
   std::map<unsigned, std::unique_ptr<TestNode>> nodes_;
   std::map<unsigned, std::deque<Bytes>> outgoing_;
+  std::vector<std::unique_ptr<Answer>> answers_;
   std::uint64_t ring_ = 0;
 };
 
