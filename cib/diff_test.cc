@@ -135,7 +135,7 @@ void expect_round_trip(const Document& before, const Document& after, std::uint6
 }
 
 TEST(DiffProperty, APatchLeadsFromOneDocumentToAnyOther) {
-  for (std::uint64_t seed = 1; seed <= 600; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     RandomTree tree(seed);
     const auto before = Document::parse(tree.document()), after = Document::parse(tree.document());
     ASSERT_TRUE(before && after);
@@ -145,7 +145,7 @@ TEST(DiffProperty, APatchLeadsFromOneDocumentToAnyOther) {
 }
 
 TEST(DiffProperty, APatchOfAFewChangesLeadsThere) {
-  for (std::uint64_t seed = 1; seed <= 600; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     RandomTree tree(seed);
     const auto before = Document::parse(tree.document());
     ASSERT_TRUE(before);
@@ -155,7 +155,7 @@ TEST(DiffProperty, APatchOfAFewChangesLeadsThere) {
 }
 
 TEST(DiffProperty, AFailedOperationLeavesTheDocumentByteForByte) {
-  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     RandomTree tree(seed);
     auto before = Document::parse(tree.document());
     const auto after = Document::parse(tree.document());

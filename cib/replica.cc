@@ -56,12 +56,12 @@ void Replica::State::submit(Op op, Done done) {
 }
 
 void Replica::State::send_op(std::uint64_t sequence, const Pending& p) {
-  channel.send(encode(OpMessage{self, sequence, stamp(), p.op}));
+  channel.send(encode(OpMessage{self, sequence, sync_id(), stamp(), p.op}));
 }
 
 void Replica::State::on_op(const OpMessage& message) {
   if (!synced) return queue.push_back(message);
-  compare(message.from.node, message.seen);
+  if (message.sync == sync_id()) compare(message.from.node, message.seen);
   if (applied[message.from].contains(message.sequence)) return;  // Sent again after a view change.
   applied[message.from].insert(message.sequence);
   const auto mine = message.from == self ? pending.find(message.sequence) : pending.end();

@@ -153,6 +153,7 @@ void Replica::State::resume_pending() {
                                             // not known here.
       p.applied = true;
       p.version = document.version();
+      p.version.num_updates = 0;  // Status changes are not journaled.
       p.result.changed_configuration = true;
     }
   }

@@ -197,6 +197,14 @@ class TestBus {
     return false;
   }
 
+  std::string last_words(unsigned id) {
+    const auto& log = node(id).log;
+    std::string out = "\nnode " + std::to_string(id) + ":\n";
+    for (std::size_t i = log.size() > 12 ? log.size() - 12 : 0; i < log.size(); ++i)
+      out += "  " + log[i] + "\n";
+    return out;
+  }
+
   TestNode& node(unsigned id) { return *nodes_.at(id); }
 
   void start(unsigned id) {
@@ -238,8 +246,11 @@ class TestBus {
     }
   }
 
-  // Orders one frame of `sender` in its view and delivers it.
-  bool order_one(unsigned sender) {
+  // Alone and without a view: nothing that it sends goes anywhere until the next one.
+  void silence(unsigned id) { node(id).view = {}; }
+
+  // Orders one frame of `sender` in its view and delivers it; to these members only when the view is ending.
+  bool order_one(unsigned sender, const std::vector<unsigned>& only = {}) {
     auto& queue = outgoing_[sender];
     if (queue.empty() || !node(sender).replica || node(sender).view.members.empty()) return false;
     const Bytes frame = std::move(queue.front());
@@ -247,7 +258,9 @@ class TestBus {
     queue.pop_front();
     const membership::View v = node(sender).view;
     for (const NodeLife& member : v.members) {
-      TestNode& n = node(raw(member.node));
+      const unsigned id = raw(member.node);
+      if (!only.empty() && std::find(only.begin(), only.end(), id) == only.end()) continue;
+      TestNode& n = node(id);
       if (n.replica && n.view == v && n.life == member) n.replica->on_message(NodeId{sender}, frame);
     }
     return true;
@@ -272,9 +285,9 @@ class TestBus {
   std::size_t longest_frame = 0;
 
  private:
+  std::vector<std::unique_ptr<Answer>> answers_;  // Outlive the nodes, which answer when they go.
   std::map<unsigned, std::unique_ptr<TestNode>> nodes_;
   std::map<unsigned, std::deque<Bytes>> outgoing_;
-  std::vector<std::unique_ptr<Answer>> answers_;
   std::uint64_t ring_ = 0;
 };
 

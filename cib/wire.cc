@@ -145,6 +145,7 @@ struct Encoder {
   void operator()(const OpMessage& m) const {
     w.put(m.from);
     w.number(m.sequence);
+    w.put(m.sync);
     w.put(m.seen);
     w.put(m.op);
   }
@@ -179,6 +180,7 @@ Message read_message(std::uint8_t type, Reader& r) {
       OpMessage m;
       m.from = r.life();
       m.sequence = r.number<std::uint64_t>();
+      m.sync = r.sync();
       m.seen = r.stamp();
       m.op = r.op();
       return m;

@@ -39,7 +39,8 @@ struct Stamp {  // A document by name.
 struct OpMessage {
   NodeLife from;
   std::uint64_t sequence = 0;  // From 1, in each life.
-  Stamp seen;                  // The sender's document when it sent this.
+  SyncId sync;                 // The agreement after which the sender sent this,
+  Stamp seen;                  // and its document then.
   Op op;
 };
 struct StateMessage {
