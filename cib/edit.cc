@@ -17,7 +17,6 @@ bool is_root(pugi::xml_node node) { return node.parent().type() == pugi::node_do
 }  // namespace
 
 Edit::Edit(Document& document) : document_(document), requested_version_(document.version()) {
-  graveyard_ = document_.xml_.append_child("removed");
   fingerprint_before_ = document_.tracked_;
   if (fingerprint_before_) fingerprinter_.emplace();
 }
@@ -27,7 +26,7 @@ Edit::~Edit() {
     for (auto step = undo_.rbegin(); step != undo_.rend(); ++step) undo(*step);
     document_.tracked_ = fingerprint_before_;
   }
-  document_.xml_.remove_child(graveyard_);
+  if (graveyard_) document_.xml_.remove_child(graveyard_);
 }
 
 template <typename Step>
@@ -57,6 +56,14 @@ bool Edit::within(pugi::xml_node node, const std::set<const void*>& roots) const
 bool Edit::attached(pugi::xml_node node) const {
   while (node && !is_root(node)) node = node.parent();
   return node && node != graveyard_;
+}
+
+Result<std::vector<pugi::xml_node>> Edit::find(const std::string& path, std::size_t most) const {
+  auto found = find_path(document_.xml_, path, graveyard_ ? static_cast<std::size_t>(-1) : most);
+  if (!found || !graveyard_) return found;
+  std::erase_if(*found, [this](pugi::xml_node node) { return !attached(node); });
+  if (found->size() > most) found->resize(most);
+  return found;
 }
 
 bool Edit::request_version(pugi::xml_node element, const std::string& name, const std::string& value) {
@@ -156,6 +163,7 @@ void Edit::remove(pugi::xml_node node) {
   check(!is_root(node), "the root is never removed");
   note_place(node);
   if (!within(node, inserted_set_)) note_deletion(node);
+  if (!graveyard_) graveyard_ = document_.xml_.append_child("removed");
   if (fingerprinter_) fingerprinter_->subtract_tree(*document_.tracked_, node);
   parents_.push_back(node.parent());
   removed_.push_back(node);

@@ -21,7 +21,8 @@ class Edit {
   Edit& operator=(const Edit&) = delete;
 
   pugi::xml_node root() const { return document_.root(); }
-  pugi::xml_node tree() const { return document_.xml_; }
+  // find_path() in what is now the document.
+  Result<std::vector<pugi::xml_node>> find(const std::string& path, std::size_t most) const;
 
   // The version triple is not written by these: see requested_version().
   void set(pugi::xml_node element, const std::string& name, const std::string& value);
@@ -82,7 +83,7 @@ class Edit {
   void around(std::initializer_list<pugi::xml_node> nodes, Step&& step);  // Digest terms before and after.
 
   Document& document_;
-  pugi::xml_node graveyard_;
+  pugi::xml_node graveyard_;  // Beside the root, once something was removed.
   std::optional<Fingerprint> fingerprint_before_;
   std::optional<Fingerprinter> fingerprinter_;
   bool configuration_ = false, status_ = false, committed_ = false;

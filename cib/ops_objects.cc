@@ -87,7 +87,7 @@ Result<pugi::xml_node> section_for(Edit& edit, std::string_view name) {
 }
 
 Result<pugi::xml_node> first_at(Edit& edit, const std::string& xpath) {
-  auto found = find_path(edit.tree(), xpath, 1);
+  auto found = edit.find(xpath, 1);
   if (!found) return fail(std::move(found.error()));
   if (found->empty()) return fail(Errc::kNotFound, "nothing in the CIB matches the XPath {}", xpath);
   return (*found)[0];
@@ -244,7 +244,7 @@ Result<void> replace_object(Edit& edit, const Op& op) {
 
 Result<void> delete_object(Edit& edit, const Op& op) {
   if (!op.xpath.empty()) {
-    auto found = find_path(edit.tree(), op.xpath, 1);
+    auto found = edit.find(op.xpath, 1);
     if (!found) return fail(std::move(found.error()));
     if (found->empty()) return {};
     if ((*found)[0] == edit.root()) return fail(Errc::kInvalidArgument, "the root element cannot be deleted");
@@ -275,7 +275,7 @@ Result<void> delete_object(Edit& edit, const Op& op) {
 Result<void> delete_all(Edit& edit, const Op& op) {
   if (op.xpath.empty())
     return fail(Errc::kInvalidArgument, "deleting all that matches needs an XPath (--xpath)");
-  auto found = find_path(edit.tree(), op.xpath, static_cast<std::size_t>(-1));
+  auto found = edit.find(op.xpath, static_cast<std::size_t>(-1));
   if (!found) return fail(std::move(found.error()));
   // From the last to the first: what lies within another match goes before it.
   for (auto node = found->rbegin(); node != found->rend(); ++node) {

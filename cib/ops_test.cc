@@ -107,5 +107,221 @@ TEST(Status, AnUnchangedValueChangesNothing) {
   EXPECT_EQ(d.version(), (Version{1, 5, 3}));
 }
 
+TEST(Status, CountsUpWithPlusPlus) {
+  Document d = cib("", "<node_state id=\"1\" n=\"3\" m=\"5\"/>");
+  ASSERT_TRUE(run(d, op(Op::Kind::kModify, "status", "<node_state id=\"1\" n=\"n++\" m=\"m+=INFINITY\"/>")));
+  EXPECT_STREQ(d.section("status").first_child().attribute("n").value(), "4");
+  EXPECT_STREQ(d.section("status").first_child().attribute("m").value(), "INFINITY");
+}
+
+TEST(Create, TakesTheChildrenOfASection) {
+  Document d = cib(dummy("a"));
+  ASSERT_TRUE(
+      run(d, op(Op::Kind::kCreate, "resources", "<resources>" + dummy("b") + dummy("c") + "</resources>")));
+  EXPECT_EQ(resources(d), "<resources>" + dummy("a") + dummy("b") + dummy("c") + "</resources>");
+}
+
+TEST(Create, MakesASectionThatIsNotThereYet) {
+  Document d = cib();
+  ASSERT_TRUE(run(d, op(Op::Kind::kCreate, "", "<tag id=\"t\"><obj_ref id=\"t\"/></tag>")));
+  EXPECT_EQ(to_xml(d.section("tags")), "<tags><tag id=\"t\"><obj_ref id=\"t\"/></tag></tags>");
+}
+
+TEST(Create, BelowWhatAnXPathFinds) {
+  Document d = cib(dummy("a"));
+  ASSERT_TRUE(run(d, op(Op::Kind::kCreate, "", "<meta_attributes id=\"m\"/>", "//primitive[@id='a']")));
+  EXPECT_EQ(resources(d), "<resources>" + dummy("a", "<meta_attributes id=\"m\"/>") + "</resources>");
+}
+
+TEST(Create, OfWhatNoSectionIsImpliedForSaysSo) {
+  Document d = cib();
+  const auto r = run(d, op(Op::Kind::kCreate, "", "<nvpair id=\"x\" name=\"a\" value=\"b\"/>"));
+  ASSERT_FALSE(r);
+  EXPECT_NE(r.error().message.find("--xpath"), std::string::npos);
+}
+
+TEST(Create, InAnUnknownSectionIsRefused) {
+  Document d = cib();
+  const auto r = run(d, op(Op::Kind::kCreate, "resource", dummy("a")));
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, Errc::kInvalidArgument);
+}
+
+TEST(Modify, OfWhatIsMissingNeedsAllowCreate) {
+  Document d = cib();
+  Op o = op(Op::Kind::kModify, "resources", dummy("a"));
+  const auto r = run(d, o);
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, Errc::kNotFound);
+  o.allow_create = true;
+  EXPECT_TRUE(run(d, o));
+}
+
+TEST(Modify, FindsAnNvpairByItsIdAnywhereInTheSection) {
+  Document d = cib(
+      dummy("a", "<meta_attributes id=\"m\"><nvpair id=\"v\" name=\"x\" value=\"1\"/></meta_attributes>"));
+  ASSERT_TRUE(run(d, op(Op::Kind::kModify, "", "<nvpair id=\"v\" value=\"2\"/>")));
+  EXPECT_NE(resources(d).find("value=\"2\""), std::string::npos);
+}
+
+TEST(Replace, OfAnObjectExchangesItWhole) {
+  Document d = cib(dummy("a", "<meta_attributes id=\"m\"/>") + dummy("b"));
+  ASSERT_TRUE(run(d, op(Op::Kind::kReplace, "resources", dummy("a", "<operations/>"))));
+  EXPECT_EQ(resources(d), "<resources>" + dummy("a", "<operations/>") + dummy("b") + "</resources>");
+}
+
+TEST(Replace, OfASectionTakesItOutOfAWholeCib) {
+  Document d = cib(dummy("a"), "<node_state id=\"1\"/>");
+  ASSERT_TRUE(run(d, op(Op::Kind::kReplace, "resources", cib(dummy("z")).serialize())));
+  EXPECT_EQ(resources(d), "<resources>" + dummy("z") + "</resources>");
+  EXPECT_TRUE(d.section("status").first_child());
+}
+
+TEST(Replace, OfTheWholeByAnOlderOneIsRefusedUnlessForced) {
+  Document d = cib(dummy("a"));
+  Document older = cib(dummy("z"));
+  older.set_version({1, 4, 9});
+  Op o = op(Op::Kind::kReplace, "", older.serialize());
+  const auto r = run(d, o);
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, Errc::kOld);
+  o.force = true;
+  ASSERT_TRUE(run(d, o));
+  EXPECT_EQ(d.version(), (Version{1, 6, 0}));
+}
+
+TEST(Replace, OfTheWholeByANewerOneTakesItsVersion) {
+  Document d = cib(dummy("a"));
+  Document newer = cib(dummy("z"));
+  newer.set_version({1, 9, 2});
+  ASSERT_TRUE(run(d, op(Op::Kind::kReplace, "", newer.serialize())));
+  EXPECT_EQ(d.version(), (Version{1, 9, 2}));
+}
+
+TEST(Delete, MatchesByAnyAttributes) {
+  Document d = cib("", "<node_state id=\"1\" uname=\"n1\"/><node_state id=\"2\" uname=\"n2\"/>");
+  ASSERT_TRUE(run(d, op(Op::Kind::kDelete, "status", "<node_state uname=\"n2\"/>")));
+  EXPECT_EQ(to_xml(d.section("status")), "<status><node_state id=\"1\" uname=\"n1\"/></status>");
+}
+
+TEST(Delete, OfNothingIsFineAndChangesNothing) {
+  Document d = cib(dummy("a"));
+  for (const Op& o :
+       {op(Op::Kind::kDelete, "resources", dummy("b")), op(Op::Kind::kDelete, "", "", "//group"),
+        op(Op::Kind::kDeleteAll, "", "", "//group"), op(Op::Kind::kDelete, "acls", "<acl_role id=\"x\"/>")}) {
+    const auto r = run(d, o);
+    ASSERT_TRUE(r) << r.error().message;
+    EXPECT_FALSE(r->changed_configuration);
+  }
+  EXPECT_EQ(d.version(), (Version{1, 5, 3}));
+}
+
+TEST(Delete, TheFirstOrAllThatAnXPathFinds) {
+  Document d = cib(dummy("a") + dummy("b") + dummy("c"));
+  ASSERT_TRUE(run(d, op(Op::Kind::kDelete, "", "", "//primitive[@id!='a']")));
+  EXPECT_EQ(resources(d), "<resources>" + dummy("a") + dummy("c") + "</resources>");
+  ASSERT_TRUE(run(d, op(Op::Kind::kDeleteAll, "", "", "//primitive")));
+  EXPECT_EQ(resources(d), "<resources/>");
+}
+
+TEST(Delete, NeverTheRoot) {
+  Document d = cib();
+  EXPECT_FALSE(run(d, op(Op::Kind::kDelete, "", "", "/cib")));
+  EXPECT_FALSE(run(d, op(Op::Kind::kDeleteAll, "", "", "//*")));
+  EXPECT_FALSE(run(d, op(Op::Kind::kDelete, "", "<cib/>")));
+}
+
+TEST(Version, BumpAndEraseAreConfigurationChanges) {
+  Document d = cib(dummy("a"), "<node_state id=\"1\"/>");
+  auto r = run(d, op(Op::Kind::kBump, "", ""));
+  ASSERT_TRUE(r && r->changed_configuration);
+  EXPECT_EQ(d.version(), (Version{1, 6, 0}));
+  Op erase = op(Op::Kind::kErase, "", "");
+  erase.keep_status = true;
+  ASSERT_TRUE(run(d, erase));
+  EXPECT_EQ(resources(d), "<resources/>");
+  EXPECT_TRUE(d.section("status").first_child());
+  ASSERT_TRUE(run(d, op(Op::Kind::kErase, "", "")));
+  EXPECT_FALSE(d.section("status").first_child());
+  EXPECT_EQ(d.version(), (Version{1, 8, 0}));
+}
+
+TEST(Version, CanBeRaisedByHandButNotLowered) {
+  Document d = cib();
+  ASSERT_TRUE(run(d, op(Op::Kind::kModify, "", "<cib admin_epoch=\"7\"/>")));
+  EXPECT_EQ(d.version().admin_epoch, 7U);
+  const auto r = run(d, op(Op::Kind::kModify, "", "<cib epoch=\"1\"/>"));
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, Errc::kOld);
+}
+
+TEST(Version, ARuntimeAttributeCountsAsStatus) {
+  Document d = cib();
+  const auto r = run(d, op(Op::Kind::kModify, "", "<cib have-quorum=\"1\"/>"));
+  ASSERT_TRUE(r && r->changed_status && !r->changed_configuration);
+  EXPECT_EQ(d.version(), (Version{1, 5, 4}));
+}
+
+TEST(Bookkeeping, SaysWhoAndWhenOnConfigurationChangesOnly) {
+  Document d = cib("", "<node_state id=\"1\"/>");
+  Op o = op(Op::Kind::kCreate, "", dummy("a"));
+  o.user = "root";
+  o.client = "cibadmin";
+  o.origin = "n1";
+  o.when = WallTime(Seconds(1605877921));
+  ASSERT_TRUE(run(d, o));
+  EXPECT_STREQ(d.root().attribute("cib-last-written").value(), "Fri Nov 20 13:12:01 2020");
+  EXPECT_STREQ(d.root().attribute("update-user").value(), "root");
+  EXPECT_STREQ(d.root().attribute("update-client").value(), "cibadmin");
+  EXPECT_STREQ(d.root().attribute("update-origin").value(), "n1");
+}
+
+TEST(Query, GivesSectionsObjectsAndPaths) {
+  Document d = cib(dummy("a") + dummy("b"));
+  const auto answer = [&](const std::string& section, const std::string& xpath, bool paths = false,
+                          bool alone = false) {
+    Op o = op(Op::Kind::kQuery, section, "", xpath);
+    o.node_path = paths;
+    o.no_children = alone;
+    auto r = apply(d, o);
+    return r ? r->answer : fmt::format("{}", exit_code(r.error().code));
+  };
+  EXPECT_EQ(answer("", ""), d.serialize(true));
+  EXPECT_EQ(answer("resources", "").substr(0, 11), "<resources>");
+  EXPECT_EQ(answer("acls", ""), "105");
+  EXPECT_EQ(answer("acl", ""), "64");
+  EXPECT_EQ(answer("", "//primitive[@id='a']"), dummy("a") + "\n");
+  EXPECT_EQ(answer("", "//primitive"),
+            "<xpath-query>\n  " + dummy("a") + "\n  " + dummy("b") + "\n</xpath-query>\n");
+  EXPECT_EQ(answer("", "//primitive/@id[.='b']"), dummy("b") + "\n");
+  EXPECT_EQ(answer("", "//group"), "105");
+  EXPECT_EQ(answer("", "//["), "64");
+  EXPECT_EQ(
+      answer("", "//primitive", true),
+      "/cib/configuration/resources/primitive[@id='a']\n/cib/configuration/resources/primitive[@id='b']\n");
+  EXPECT_EQ(answer("resources", "", false, true), "<resources/>\n");
+}
+
+TEST(Hostile, InputIsRefusedWithAWordAndChangesNothing) {
+  Document d = cib(dummy("a"));
+  const std::string deep = [] {
+    std::string open, close;
+    for (int i = 0; i < 199; ++i) {
+      open += "<rule id=\"x\">";
+      close += "</rule>";
+    }
+    return open + close;
+  }();
+  for (const std::string& xml : {std::string(), std::string("<"), std::string("<a>"), std::string(300, '<'),
+                                 deep, std::string("<primitive id=\"&xxe;\"/>"), std::string("text")})
+    for (const Op::Kind kind : {Op::Kind::kCreate, Op::Kind::kModify, Op::Kind::kReplace, Op::Kind::kPatch}) {
+      Op o = op(kind, "resources", xml);
+      o.allow_create = true;
+      const auto r = run(d, o);
+      ASSERT_FALSE(r) << xml;
+      EXPECT_FALSE(r.error().message.empty());
+    }
+}
+
 }  // namespace
 }  // namespace systole::cib

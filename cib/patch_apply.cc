@@ -63,7 +63,7 @@ class Patcher {
   }
 
   Result<pugi::xml_node> find(const std::string& path, const char* what) {
-    auto found = find_path(edit_.tree(), path, 1);
+    auto found = edit_.find(path, 1);
     if (!found) return fail(std::move(found.error()));
     if (found->empty() || !edit_.root() || path.empty())
       return fail(Errc::kNotFound,
@@ -85,7 +85,7 @@ class Patcher {
     const std::string last = slash == std::string::npos ? path : path.substr(slash + 1);
     const bool nameless = place && (last == "comment" || last == "text");
     if (nameless) path.resize(slash);
-    auto found = find_path(edit_.tree(), path, 1);
+    auto found = edit_.find(path, 1);
     if (!found) return fail(std::move(found.error()));
     if (found->empty()) return {};  // Gone already.
     pugi::xml_node node = (*found)[0];
