@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "cib/document.h"
+#include "pengine/cluster_status.h"
 
 namespace systole::cli {
 
@@ -66,6 +67,7 @@ struct Counts {
 };
 
 struct ClusterView {
+  pengine::ClusterStatus status;        // As the scheduler sees it: what text is made of.
   std::vector<NodeView> nodes;          // By name, as status lists them.
   std::vector<ResourceView> resources;  // In the document's order, orphans last.
   std::vector<OperationView> failures;
@@ -80,7 +82,9 @@ struct ClusterView {
 };
 ClusterView view_cluster(const cib::Document& document, WallTime now);
 
-// The resource or instance with this id, without its instance number too.
+const pengine::ResourceStatus* find_status(const std::vector<pengine::ResourceStatus>& resources,
+                                           std::string_view id);
+// The resource or instance with this id.
 const ResourceView* find_view(const std::vector<ResourceView>& resources, std::string_view id);
 // The primitives (instances) in it.
 std::vector<const ResourceView*> primitives_of(const ResourceView& resource);

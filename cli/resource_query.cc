@@ -49,7 +49,7 @@ int list(const ResourceCall& call, const cib::Document& document, const ClusterV
   }
   StatusOptions options;
   options.inactive = true;
-  const std::string body = resources_text(view, options, 1);
+  const std::string body = resources_text(view.status.resources, options, 1);
   call.out("Full List of Resources:\n" + (body.empty() ? "  * No resources\n" : body));
   return body.empty() ? 105 : 0;
 }
@@ -93,11 +93,10 @@ int query_xml(const ResourceCall& call, const cib::Document& document, const Clu
               const ResourceView& resource, bool state) {
   std::string text;
   if (state) {
-    ClusterView only = view;
-    only.resources = {resource};
+    const pengine::ResourceStatus* status = find_status(view.status.resources, resource.id);
     StatusOptions options;
     options.inactive = true;
-    text = resources_text(only, options, 0);
+    if (status != nullptr) text = resources_text({*status}, options, 0);
     for (std::size_t at = 0; (at = text.find("* ", at)) != std::string::npos;) text.erase(at, 2);
     text += "Resource XML:\n";
   }

@@ -149,13 +149,17 @@ class Text {
     if (!o_.by_node) return item(line);
     item(line + ":");
     item("Resources:", 2);
-    for (const ResourceView& r : view_.resources) {
-      if (!wanted(o_, r)) continue;
-      for (const ResourceView* p : primitives_of(r)) {
-        if (std::find(p->nodes.begin(), p->nodes.end(), node.name) != p->nodes.end())
-          item(painted(resource_line(*p, false)), 3);
-      }
+    for (const pengine::ResourceStatus& r : view_.status.resources) {
+      if (const ResourceView* known = find_view(view_.resources, r.id);
+          known == nullptr || wanted(o_, *known))
+        on_node(r, node.name);
     }
+  }
+
+  void on_node(const pengine::ResourceStatus& r, const std::string& node) {
+    for (const pengine::ResourceStatus& child : r.children) on_node(child, node);
+    if (r.children.empty() && std::find(r.nodes.begin(), r.nodes.end(), node) != r.nodes.end())
+      item(painted(resource_line(r, false)), 3);
   }
 
   std::string painted(const std::string& line) const {
@@ -168,16 +172,15 @@ class Text {
   }
 
   void resources() {
-    StatusOptions shown = o_;
-    ClusterView only = view_;
+    std::vector<pengine::ResourceStatus> only = view_.status.resources;
     if (o_.by_node) {
-      std::erase_if(only.resources, [](const ResourceView& r) { return r.active(); });
+      std::erase_if(only, [](const pengine::ResourceStatus& r) { return r.active(); });
       if (!o_.inactive) return;
       heading("Inactive Resources");
     } else {
       heading(o_.inactive ? "Full List of Resources" : "Active Resources");
     }
-    std::string body = resources_text(only, shown, 1);
+    std::string body = resources_text(only, o_, 1);
     if (body.empty()) {
       item(o_.by_node ? "No inactive resources" : o_.inactive ? "No resources" : "No active resources");
       return;

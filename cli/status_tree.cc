@@ -177,14 +177,7 @@ class Tree {
     set(n, "failure_ignored",
         std::any_of(members.begin(), members.end(), [](const auto* p) { return p->failure_ignored; }));
     if (!r.target_role.empty()) set(n, "target_role", r.target_role);
-    int number = 0;
-    for (const ResourceView& instance : r.children) {
-      if (instance.kind == Kind::kGroup)
-        group(n, instance, fmt::format("{}:{}", instance.id, number));
-      else
-        resource(n, instance);
-      ++number;
-    }
+    for (const ResourceView& instance : r.children) resource(n, instance);
   }
 
   void bundle(xml_node parent, const ResourceView& r) {
@@ -199,7 +192,7 @@ class Tree {
     for (const ResourceView& replica : r.children) {
       xml_node m = add(n, "replica");
       set(m, "id", number++);
-      primitive(m, replica);
+      for (const ResourceView& part : replica.children) resource(m, part);
     }
   }
 

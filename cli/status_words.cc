@@ -41,10 +41,6 @@ std::string count_text(int fail_count) {
   return fail_count >= 1'000'000 ? "INFINITY" : std::to_string(fail_count);
 }
 
-bool shows_role(std::string_view target_role) {
-  return target_role == "Unpromoted" || target_role == "Slave";
-}
-
 bool wanted(const StatusOptions& options, const ResourceView& resource) {
   if (options.only_resource.empty() || resource.id == options.only_resource) return true;
   return find_view(resource.children, options.only_resource) != nullptr;

@@ -19,7 +19,6 @@ std::string node_state(const NodeView& node);                             // "on
 bool plain_state(const NodeView& node);                                   // Just online or OFFLINE.
 std::string duration_text(std::int64_t milliseconds);                     // "22ms", "10s", "1m30s"
 std::string count_text(int fail_count);                                   // "3", "INFINITY"
-bool shows_role(std::string_view target_role);                            // A target role worth telling.
 bool wanted(const StatusOptions& options, const ResourceView& resource);  // --resource
 struct Ban {
   std::string id, resource, node;
@@ -36,7 +35,8 @@ std::string status_simple(const StatusData& data);
 std::string status_tree(const StatusData& data);  // XML in both forms, and JSON.
 std::string status_html(const StatusData& data);
 // The resources' part of the text, for crm_resource --list: `inactive` ones too, no node names by_node.
-std::string resources_text(const ClusterView& view, const StatusOptions& options, int indent);
-std::string resource_line(const ResourceView& resource, bool with_node);
+std::string resources_text(const std::vector<pengine::ResourceStatus>& resources,
+                           const StatusOptions& options, int indent);
+std::string resource_line(const pengine::ResourceStatus& resource, bool with_node);
 
 }  // namespace systole::cli

@@ -18,9 +18,7 @@ constexpr ToolEntry kTools[] = {
     {"crm_node", run_crm_node, "nodes"},
     {"crm_resource", run_crm_resource, "resources"},
     {"crm_shadow", run_crm_shadow, "configurations on the side"},
-#ifdef SYSTOLE_WITH_PENGINE
     {"crm_simulate", run_crm_simulate, "what the cluster would do"},
-#endif
     {"crm_standby", run_crm_standby, "put nodes into standby"},
     {"crm_ticket", run_crm_ticket, "tickets of multi-site clusters"},
     {"crm_verify", run_crm_verify, "check a configuration"},
