@@ -49,6 +49,15 @@ void TotemRing::enter_gather(const char* why, const std::vector<NodeLife>& extra
   check_consensus();
 }
 
+// After a change of the sets. Many changes in a row, as when a large cluster starts, make one join.
+void TotemRing::send_join_soon() {
+  if (now_ - joined_at_ >= pace()) {
+    send_join();
+  } else {
+    next_join_ = std::min(next_join_, joined_at_ + pace());
+  }
+}
+
 void TotemRing::send_join() {
   if (commit_retry_) return;  // Cannot commit: others shall not count on this node.
   Join join{++report_number_, ring_sequence_, {}};
@@ -65,6 +74,7 @@ void TotemRing::send_join() {
   encode(frame_, join);
   output_.broadcast(everyone_, frame_);
   ++joins_sent_;
+  joined_at_ = now_;
   next_join_ = now_ + (joins_sent_ < kFastJoins ? fast_pace(parameters_) : parameters_.join);
 }
 
@@ -131,7 +141,7 @@ void TotemRing::gather_join(NodeLife from, Peer& peer, const Join& join) {
       changed |= gather_.fail(life, now_);
     }
   }
-  if (changed) send_join();
+  if (changed) send_join_soon();
   check_consensus();
 }
 

@@ -83,7 +83,8 @@ void TotemRing::receive(Time now, NodeLife from, ByteView frame) {
   if (from.incarnation > peer->life.incarnation) note_life(*peer, from);
   peer->heard_at = now;
   peer->check.reset();
-  if (news) heartbeat_at_ = std::min(heartbeat_at_, now);  // Others should know soon that we hear it.
+  // Others should know soon that we hear it; soon, not at once: a whole cluster may be starting.
+  if (news) heartbeat_at_ = std::min(heartbeat_at_, std::max(now, heartbeat_sent_at_ + pace()));
   dispatch(from, *peer, frame);
   if (state_ != State::kStopped && heartbeat_at_ <= now_) advance(now_);
 }
@@ -300,6 +301,7 @@ void TotemRing::advance(Time now) {
   if (state_ == State::kStopped) return;
   if (heartbeat_at_ <= now_) {
     heartbeat_at_ = now_ + parameters_.heartbeat;
+    heartbeat_sent_at_ = now_;
     output_.broadcast(everyone_, heartbeat_frame());
   }
   run_checks();

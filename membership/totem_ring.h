@@ -173,11 +173,16 @@ class TotemRing {
   bool mergeable(const Peer& peer, std::vector<NodeLife>& group) const;
   void lost(NodeLife life, const char* why);
   Ring* token_ring() const;
+  // At most one join or unasked heartbeat in this time, so that a large cluster's start makes no storm.
+  Duration pace() const {
+    return std::chrono::microseconds(50) * static_cast<std::int64_t>(parameters_.nodes.size());
+  }
 
   // totem_gather.cc
   void enter_gather(const char* why, const std::vector<NodeLife>& extra, const std::vector<NodeLife>& failed,
                     Duration at_least = {});
   void send_join();
+  void send_join_soon();
   void on_join(NodeLife from, Peer& peer, const Join& join);
   void gather_join(NodeLife from, Peer& peer, const Join& join);
   void check_consensus();
@@ -243,7 +248,7 @@ class TotemRing {
   std::unique_ptr<Ring> new_ring_;  // In RECOVERY.
   Gather gather_;
   Time gather_until_;  // At start: not before.
-  Time next_join_;
+  Time next_join_, joined_at_;
   unsigned joins_sent_ = 0;
   Time consensus_at_;
   std::optional<Commit> commit_;
@@ -262,7 +267,7 @@ class TotemRing {
   std::uint32_t last_idle_ = 0;
   std::optional<Time> call_at_;  // When to call the token again.
   Time token_seen_;
-  Time heartbeat_at_;
+  Time heartbeat_at_, heartbeat_sent_at_;
   Bytes frame_;  // Reused.
 };
 

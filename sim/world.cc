@@ -235,7 +235,18 @@ void World::run_until(Time end) {
   now_ = std::max(now_, end);
 }
 
+void World::inject(const Endpoint& from, const Endpoint& to, Bytes datagram) {
+  const auto target = by_address_.find(to.address);
+  if (target == by_address_.end() || !target->second->up_) return;
+  const Duration delay = random_.between(network.least, network.most);
+  schedule(now_ + delay, target->second, [this, from, to, datagram = std::move(datagram)] {
+    const auto socket = sockets_.find(to);
+    if (socket != sockets_.end()) socket->second->handler().received(from, datagram);
+  });
+}
+
 void World::deliver(Host& from, const Endpoint& source, const Endpoint& to, ByteView datagram) {
+  if (tap) tap(source, to, datagram);
   const auto target = by_address_.find(to.address);
   if (target == by_address_.end() || !target->second->up_) return;
   Host& host = *target->second;

@@ -122,6 +122,10 @@ class World {
   std::function<void()> checker;
 
   NetworkFaults network;
+  // Sees every datagram that a host sends, before faults.
+  std::function<void(const Endpoint& from, const Endpoint& to, ByteView datagram)> tap;
+  // A datagram that no host sent: for attackers. Neither cuts nor loss apply.
+  void inject(const Endpoint& from, const Endpoint& to, Bytes datagram);
   // Datagrams from host `from` to address(es) of `to` vanish, in this direction only.
   void cut(const std::string& from, const std::string& to) { cuts_.insert({from, to}); }
   void mend(const std::string& from, const std::string& to) { cuts_.erase({from, to}); }

@@ -1,0 +1,164 @@
+// Sealing, the key file and the ring's state on disk.
+#include "membership/seal.h"
+
+#include "membership/key.h"
+#include "membership/life.h"
+#include "membership/memory_files.h"
+
+namespace systole::membership {
+namespace {
+
+constexpr NodeId kOne{1}, kTwo{2};
+
+class SealTest : public ::testing::Test {
+ protected:
+  Bytes key = Bytes(128, 0x5a);
+  CountingRandom random;
+  Opener opener{key, "web", {kOne}};
+  Sealer make(std::uint64_t incarnation, std::string cluster = "web", NodeId id = kOne) {
+    return Sealer(key, std::move(cluster), {id, Incarnation{incarnation}}, random);
+  }
+  static Bytes copy(ByteView view) { return {view.begin(), view.end()}; }
+};
+
+TEST_F(SealTest, OpensWhatWasSealed) {
+  Sealer sealer = make(5);
+  const auto opened = opener.open(sealer.seal(as_bytes("token")));
+  EXPECT_EQ(opened.refusal, Refusal::kNone);
+  EXPECT_EQ(opened.from, (NodeLife{kOne, Incarnation{5}}));
+  EXPECT_EQ(as_text(opened.frame), "token");
+  EXPECT_EQ(opener.open(sealer.seal({})).refusal, Refusal::kNone);
+}
+
+TEST_F(SealTest, EveryChangedByteAndEveryTruncationIsRefused) {
+  Sealer sealer = make(5);
+  const Bytes datagram = copy(sealer.seal(as_bytes("a frame of some bytes")));
+  for (std::size_t i = 0; i < datagram.size(); ++i) {
+    Bytes changed = datagram;
+    changed[i] ^= 0x10;
+    EXPECT_NE(opener.open(changed).refusal, Refusal::kNone) << i;
+    EXPECT_NE(opener.open(ByteView(datagram).first(i)).refusal, Refusal::kNone) << i;
+  }
+  EXPECT_EQ(opener.open(datagram).refusal, Refusal::kNone);  // None of it spoilt the genuine one.
+}
+
+TEST_F(SealTest, AnotherKeyClusterOrNodeIsRefused) {
+  Sealer other_cluster = make(5, "db");
+  EXPECT_EQ(opener.open(other_cluster.seal(as_bytes("x"))).refusal, Refusal::kAuth);
+  Sealer stranger = make(5, "web", kTwo);
+  EXPECT_EQ(opener.open(stranger.seal(as_bytes("x"))).refusal, Refusal::kUnknownPeer);
+  Sealer other_key(Bytes(128, 1), "web", {kOne, Incarnation{5}}, random);
+  EXPECT_EQ(opener.open(other_key.seal(as_bytes("x"))).refusal, Refusal::kAuth);
+}
+
+TEST_F(SealTest, AReplayIsRefusedAndReorderingIsNot) {
+  Sealer sealer = make(5);
+  std::vector<Bytes> datagrams;
+  for (int i = 0; i < 3000; ++i) datagrams.push_back(copy(sealer.seal(as_bytes("x"))));
+  EXPECT_EQ(opener.open(datagrams[10]).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.open(datagrams[3]).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.open(datagrams[3]).refusal, Refusal::kReplay);
+  EXPECT_EQ(opener.open(datagrams[10]).refusal, Refusal::kReplay);
+  EXPECT_EQ(opener.open(datagrams[900]).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.open(datagrams[4]).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.open(datagrams[2999]).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.open(datagrams[5]).refusal, Refusal::kReplay);  // Older than the window.
+  EXPECT_EQ(opener.open(datagrams[900]).refusal, Refusal::kReplay);
+  EXPECT_EQ(opener.open(datagrams[2500]).refusal, Refusal::kNone);
+}
+
+TEST_F(SealTest, AnOlderLifePlayedBackIsRefused) {
+  Sealer old = make(5);
+  const Bytes first = copy(old.seal(as_bytes("old"))), second = copy(old.seal(as_bytes("old")));
+  EXPECT_EQ(opener.open(first).refusal, Refusal::kNone);
+  Sealer now = make(6);
+  EXPECT_EQ(opener.open(now.seal(as_bytes("new"))).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.open(second).refusal, Refusal::kReplay);
+  EXPECT_EQ(opener.open(now.seal(as_bytes("new"))).refusal, Refusal::kNone);
+}
+
+TEST_F(SealTest, TwoLivesOfOneNodeHaveDifferentKeys) {
+  Sealer a = make(5), b = make(5);
+  EXPECT_NE(copy(a.seal(as_bytes("same"))), copy(b.seal(as_bytes("same"))));
+}
+
+TEST(KeyFile, IsRefusedWithARemedyWhenItIsNoSecret) {
+  MemoryFiles files;
+  const auto message = [&](Errc code) {
+    const auto key = load_key(files, "/etc/corosync/authkey");
+    EXPECT_FALSE(key);
+    EXPECT_EQ(key.error().code, code) << key.error().message;
+    return key.error().message;
+  };
+  EXPECT_NE(message(Errc::kNotFound).find("systole-keygen"), std::string::npos);
+  auto& file = files.files["/etc/corosync/authkey"];
+  file = {{}, 0400};
+  EXPECT_NE(message(Errc::kInvalidConfig).find("empty"), std::string::npos);
+  file = {Bytes(127), 0400};
+  EXPECT_NE(message(Errc::kInvalidConfig).find("too short"), std::string::npos);
+  file = {Bytes(kMaxKey + 1), 0400};
+  EXPECT_NE(message(Errc::kInvalidConfig).find("is it a key"), std::string::npos);
+  for (const unsigned mode : {0440U, 0404U, 0644U, 0420U, 0410U}) {
+    file = {Bytes(256), mode};
+    EXPECT_NE(message(Errc::kDenied).find("chmod 0400"), std::string::npos);
+  }
+  file = {Bytes(128), 0600};
+  EXPECT_TRUE(load_key(files, "/etc/corosync/authkey"));
+}
+
+TEST(KeyFile, ANewOneIsRandomPrivateAndNeverReplacesAnother) {
+  MemoryFiles files;
+  CountingRandom random;
+  ASSERT_TRUE(generate_key(files, random, "/key"));
+  EXPECT_EQ(files.files["/key"].mode, 0400U);
+  EXPECT_EQ(load_key(files, "/key")->size(), kNewKey);
+  const auto again = generate_key(files, random, "/key");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Errc::kExists);
+}
+
+class FixedClock : public Clock {
+ public:
+  Time now() const override { return {}; }
+  WallTime wall() const override { return WallTime(Milliseconds(ms)); }
+  std::int64_t ms = 5000;
+};
+
+TEST(RingStateTest, EveryLifeIsGreaterAndNoRingSequenceComesAgain) {
+  MemoryFiles files;
+  FixedClock clock;
+  auto first = RingState::begin_life(files, clock, "/state", kOne, Logger()).value();
+  EXPECT_EQ(raw(first.self().incarnation), 5000U);
+  ASSERT_TRUE(first.use(first.ring_sequence() + 3));
+  ASSERT_TRUE(first.use(1000));
+  clock.ms = 10;  // The clock went back.
+  auto second = RingState::begin_life(files, clock, "/state", kOne, Logger()).value();
+  EXPECT_EQ(raw(second.self().incarnation), 5001U);
+  EXPECT_GE(second.ring_sequence(), 1000U);
+  clock.ms = 9000;
+  const auto third = RingState::begin_life(files, clock, "/state", kOne, Logger()).value();
+  EXPECT_EQ(raw(third.self().incarnation), 9000U);
+  EXPECT_GT(third.ring_sequence(), second.ring_sequence());
+}
+
+TEST(RingStateTest, ADamagedFileIsKeptAsideAndAFullDiskIsAnError) {
+  FixedClock clock;
+  for (const char* text :
+       {"", "nonsense", "systole-ring 1 5", "systole-ring 1 5 x\n", "systole-ring 2 5 6\n"}) {
+    MemoryFiles files;
+    files.files["/state/ring-1"] = {to_bytes(text), 0640};
+    EXPECT_TRUE(RingState::begin_life(files, clock, "/state", kOne, Logger())) << text;
+    EXPECT_TRUE(files.files.contains("/state/ring-1.damaged")) << text;
+  }
+  MemoryFiles files;
+  files.full = true;
+  EXPECT_FALSE(RingState::begin_life(files, clock, "/state", kOne, Logger()));
+  files.full = false;
+  auto state = RingState::begin_life(files, clock, "/state", kOne, Logger()).value();
+  files.full = true;
+  EXPECT_TRUE(state.use(state.ring_sequence() + 1));  // Reserved ahead.
+  EXPECT_FALSE(state.use(state.ring_sequence() + 1000));
+}
+
+}  // namespace
+}  // namespace systole::membership
