@@ -2,8 +2,7 @@
 
 # Our own code links this; generated and foreign code does not.
 add_library(options INTERFACE)
-target_compile_options(options INTERFACE -fPIE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-missing-field-initializers
-                       $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> -Werror
+target_compile_options(options INTERFACE -fPIE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-missing-field-initializers -Werror
                        $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 target_include_directories(options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 # One definition for the whole build: spdlog and fmt as compiled libraries, Asio without deprecated names.
