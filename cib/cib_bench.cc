@@ -2,8 +2,15 @@
 // it touches". Operations run as a replica runs them: validated, with patch and digest.
 #include <benchmark/benchmark.h>
 
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+
 #include "cib/ops.h"
 #include "cib/schema.h"
+#include "cib/sqlite_journal.h"
 
 namespace systole::cib {
 namespace {
@@ -133,6 +140,54 @@ void ValidateAll(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(validate(document));
 }
 
+// One durable change after another: append, commit, sync, answer.
+class Loop : public Timers {
+ public:
+  Id after(Duration, std::function<void()>) override { return 1; }
+  void cancel(Id) override {}
+  void post(std::function<void()> task) override {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+    wake_.notify_one();
+  }
+  void run_one() {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [&] { return !tasks_.empty(); });
+    const auto task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> tasks_;
+};
+
+void JournalAppend(benchmark::State& state) {
+  const std::string path = std::filesystem::current_path() / "cib_bench.sqlite";
+  Loop loop;
+  {
+    SqliteJournal journal(path, loop, Logger());
+    if (!journal.load()) state.SkipWithError("load");
+    const Document document = Document::empty();
+    JournalEntry entry;
+    entry.digest = document.configuration_digest();
+    entry.document = document.serialize();
+    for (auto _ : state) {
+      journal.append(entry, [&](Result<void> r) {
+        if (!r) state.SkipWithError(r.error().message.c_str());
+      });
+      loop.run_one();
+      entry.document.clear();
+      entry.patch = std::string(600, 'p');
+    }
+  }
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path + suffix);
+}
+
+BENCHMARK(JournalAppend)->Unit(benchmark::kMicrosecond)->UseRealTime();
 BENCHMARK(ChangeOfAParameter)->Arg(200)->Arg(2000)->Unit(benchmark::kMicrosecond);
 BENCHMARK(NewConstraint)->Arg(200)->Arg(2000)->Unit(benchmark::kMicrosecond);
 BENCHMARK(ResultOfAnOperation)->Arg(200)->Arg(2000)->Unit(benchmark::kMicrosecond);

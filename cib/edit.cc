@@ -217,6 +217,13 @@ void Edit::undo(const Undo& step) {
   a.set_value(step.old->c_str());
 }
 
+bool Edit::schema() const {
+  const auto known = modification_of_.find(key(root()));
+  if (known == modification_of_.end()) return false;
+  const auto& old = modifications_[known->second].old;
+  return std::any_of(old.begin(), old.end(), [](const auto& o) { return o.first == "validate-with"; });
+}
+
 std::vector<pugi::xml_node> Edit::inserted() const {
   std::vector<pugi::xml_node> out;
   for (const pugi::xml_node node : inserted_)

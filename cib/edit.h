@@ -40,6 +40,8 @@ class Edit {
   // The triple as set() and unset() on the root would have made it.
   const Version& requested_version() const { return requested_version_; }
 
+  bool schema() const;  // validate-with changed: the whole document has to be looked at.
+
   // What a check has to look at. Handles are valid until the next step.
   std::vector<pugi::xml_node> inserted() const;  // Roots of inserted trees that are still there.
   std::vector<pugi::xml_node> changed() const;   // Elements with other attributes or children than before.

@@ -99,7 +99,8 @@ Result<std::optional<Version>> perform(Edit& edit, const Op& op) {
     case Op::Kind::kPatch:
       return apply_patch(edit, op.xml, op.force);
     case Op::Kind::kUpgrade:
-      edit.set(edit.root(), "validate-with", kNewestSchema);
+      if (schema_rank(edit.root().attribute("validate-with").value()) < schema_rank(kNewestSchema))
+        edit.set(edit.root(), "validate-with", kNewestSchema);
       break;
     case Op::Kind::kErase:
       erase(edit, op.keep_status);

@@ -25,7 +25,8 @@
 namespace systole::cib {
 
 struct Change {
-  const Op* op = nullptr;  // Null when a whole document was taken over by a sync.
+  const Op* op =
+      nullptr;  // Null when a whole document was taken over by a sync: at this node only, before `synced`.
   bool configuration = false, status = false;
   Version before, after;
   std::string_view patch;  // Empty for a whole document.

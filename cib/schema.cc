@@ -333,6 +333,14 @@ void Validator::check_ids(const std::vector<pugi::xml_node>& removed) {
 
 }  // namespace
 
+int schema_rank(std::string_view name) {
+  if (name == "pacemaker-next") return 1 << 20;
+  if (!is_known_schema(name) || !name.starts_with("pacemaker-")) return -1;
+  int minor = 0;
+  for (const char c : name.substr(12)) minor = minor * 10 + (c - '0');
+  return (name[10] - '0') * 1000 + minor;
+}
+
 bool is_known_schema(std::string_view name) {
   if (name == "none" || name == "pacemaker-next" || name == "transitional-0.6") return true;
   if (!name.starts_with("pacemaker-")) return false;
@@ -341,8 +349,9 @@ bool is_known_schema(std::string_view name) {
          std::all_of(name.begin() + 2, name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-std::vector<Finding> validate(const Document& document) {
-  const pugi::xml_node root = document.root();
+namespace {
+
+std::vector<Finding> validate_all(pugi::xml_node root) {
   Validator validator(root);
   validator.check_sections();
   if (!validator.check_schema()) return validator.take();
@@ -356,8 +365,13 @@ std::vector<Finding> validate(const Document& document) {
   return validator.take();
 }
 
+}  // namespace
+
+std::vector<Finding> validate(const Document& document) { return validate_all(document.root()); }
+
 std::vector<Finding> validate(const Edit& edit) {
   const pugi::xml_node root = edit.root();
+  if (edit.schema()) return validate_all(root);
   Validator validator(root);
   if (edit.configuration()) validator.check_sections();
   if (!validator.check_schema()) return validator.take();

@@ -29,5 +29,6 @@ std::vector<Finding> validate(const Document& document);
 std::vector<Finding> validate(const Edit& edit);
 // pacemaker-1.0 and later, transitional-0.6, pacemaker-next, none.
 bool is_known_schema(std::string_view name);
+int schema_rank(std::string_view name);  // Greater for later versions; -1 for none and what has no version.
 
 }  // namespace systole::cib

@@ -148,6 +148,19 @@ TEST(SchemaOfChanges, AnUpgradeMovesToTheNewestSchema) {
   EXPECT_STREQ(d.root().attribute("validate-with").value(), kNewestSchema);
 }
 
+TEST(SchemaOfChanges, AnUpgradeNeverGoesBack) {
+  Document d = cib(kA, "", "", "pacemaker-4.0");
+  ASSERT_TRUE(run(d, Op::Kind::kUpgrade, ""));
+  EXPECT_STREQ(d.root().attribute("validate-with").value(), "pacemaker-4.0");
+}
+
+TEST(SchemaOfChanges, AnUpgradeFromNoSchemaLooksAtEverything) {
+  Document d = cib("<thing/>", "", "", "none");
+  const auto r = run(d, Op::Kind::kUpgrade, "");
+  ASSERT_FALSE(r);
+  EXPECT_NE(r.error().message.find("<thing>"), std::string::npos);
+}
+
 // The inputs of the scheduler's cases, where SYSTOLE_SUITE names their folder.
 TEST(SchemaSuite, AcceptsEveryInputAndReportsWhatTheyMeanToBeWrong) {
   const char* suite = std::getenv("SYSTOLE_SUITE");
