@@ -98,16 +98,21 @@ void judge_schedule(const cib::Document& before, const cib::Document& after, Wal
   append(judgement.warnings, complaints(new_plan, Severity::kWarning));
 }
 
-bool report(Shell& shell, const Judgement& judgement, bool force) {
-  for (const auto& message : judgement.warnings) shell.warn(message);
-  for (const auto& message : judgement.refusals) shell.error(message);
-  for (const auto& message : judgement.errors) shell.error(message);
-  if (!judgement.refusals.empty()) return false;
-  if (judgement.errors.empty() || force) return true;
-  return shell.ask("There are errors. Commit all the same");
+// A bulk load may have one mistake a thousand times.
+void tell(const std::vector<std::string>& messages, const std::function<void(std::string_view)>& say) {
+  constexpr std::size_t kMost = 25;
+  for (std::size_t i = 0; i < std::min(kMost, messages.size()); ++i) say(messages[i]);
+  if (messages.size() > kMost) say(fmt::format("and {} more of this kind", messages.size() - kMost));
 }
 
 }  // namespace
+
+bool Judgement::report(Shell& shell) const {
+  tell(warnings, [&](std::string_view message) { shell.warn(message); });
+  tell(refusals, [&](std::string_view message) { shell.error(message); });
+  tell(errors, [&](std::string_view message) { shell.error(message); });
+  return refusals.empty() && errors.empty();
+}
 
 Judgement judge(Shell& shell, const cib::Document& before, const cib::Document& after, bool deep) {
   Judgement judgement;
@@ -155,7 +160,12 @@ bool commit_copy(Shell& shell, WorkingCopy& copy, bool force, bool deep) {
       if (attr(copy.mine.root(), name) != attr(copy.base.root(), name))
         set_attr(merged.root(), name, attr(copy.mine.root(), name));
     // Judged once: a merge with what came meanwhile is judged by the cluster itself.
-    if (tries == 0 && !report(shell, judge(shell, *live, merged, deep), force)) return false;
+    if (tries == 0) {
+      const auto judgement = judge(shell, *live, merged, deep);
+      const bool good = judgement.report(shell);
+      if (!judgement.refusals.empty()) return false;
+      if (!good && !force && !shell.ask("There are errors. Commit all the same")) return false;
+    }
     auto version = live->version();
     version.epoch += 1;
     version.num_updates = 0;

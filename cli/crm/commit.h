@@ -15,6 +15,7 @@ struct Judgement {
   std::vector<std::string> refusals;  // Would be refused by the cluster: no force helps.
   std::vector<std::string> errors;    // Refused without force.
   std::vector<std::string> warnings;
+  bool report(Shell& shell) const;  // Tells the person; true when nothing but warnings was found.
 };
 // `before` is what is there already: agents are asked only about resources that differ from it, and the
 // scheduler's complaints that it has too are warnings. `deep` asks the agents and the scheduler.

@@ -108,13 +108,26 @@ std::vector<pugi::xml_node> Configuration::objects() const {
 
 // A remote node may have the name of its resource: the resource is meant then.
 pugi::xml_node Configuration::find(string_view id) const {
-  pugi::xml_node node_of_that_name;
-  for (const auto object : objects()) {
-    if (object_id(object) != id && (attr(object, "id") != id || id.empty())) continue;
-    if (name_of(object) != "node") return object;
-    node_of_that_name = object;
-  }
-  return node_of_that_name;
+  pugi::xml_node node_of_that_name, found;
+  const auto look = [&](auto&& self, pugi::xml_node place) -> void {
+    for (auto object = place.first_child(); object && !found; object = object.next_sibling()) {
+      const Kind* kind = object.type() == pugi::node_element ? kind_of(object) : nullptr;
+      if (kind == nullptr) continue;
+      if (name_of(object) == "node") {
+        if (attr(object, "uname") == id || attr(object, "id") == id) node_of_that_name = object;
+      } else if (attr(object, "id") == id) {
+        found = object;
+      } else if (kind->container) {
+        self(self, object);
+      }
+    }
+  };
+  if (id.empty()) return {};
+  const auto topology = section("fencing-topology");
+  if (id == "fencing_topology" && topology.first_child()) return topology;
+  for (const auto place : elements(node()))
+    if (place != topology) look(look, place);
+  return found ? found : node_of_that_name;
 }
 
 pugi::xml_node Configuration::find_resource(string_view id) const {
@@ -167,8 +180,7 @@ Result<void> Configuration::put_attribute_set(const Object& object, Put how) {
     place.remove_child(set);
     return {};
   }
-  if (ids_in(node()).contains(std::string(id)))
-    return fail(Errc::kInvalidConfig, "{}: id is already in use by another object", id);
+  if (has_id(node(), id)) return fail(Errc::kInvalidConfig, "{}: id is already in use by another object", id);
   make_ids_unique(place.append_copy(object.node()), {});
   return {};
 }
@@ -256,19 +268,29 @@ void Configuration::take_members(pugi::xml_node fresh, pugi::xml_node old) {
 }
 
 void Configuration::make_ids_unique(pugi::xml_node fresh, pugi::xml_node old) {
+  std::set<string_view> own;
+  walk(fresh, [&](pugi::xml_node part) {
+    if (!names_object(part)) own.insert(attr(part, "id"));
+  });
   Ids used;
+  bool clash = false;
   const auto note = [&](auto&& self, pugi::xml_node tree) -> void {
     if (tree == fresh || tree == old) return;
-    const auto name = name_of(tree);
-    const bool reference = name == "resource_ref" || name == "obj_ref" || name == "role";
-    if (const auto id = attr(tree, "id"); !id.empty() && !reference) used.insert(std::string(id));
-    for (const auto child : elements(tree)) self(self, child);
+    if (const auto id = attr(tree, "id"); own.contains(id) && !id.empty() && !names_object(tree))
+      clash = true;
+    for (auto child = tree.first_child(); child; child = child.next_sibling())
+      if (child.type() == pugi::node_element) self(self, child);
   };
   note(note, node());
+  if (!clash) return;
+  const auto collect_ids = [&](auto&& self, pugi::xml_node tree) -> void {
+    if (tree == fresh || tree == old) return;
+    if (const auto id = attr(tree, "id"); !id.empty() && !names_object(tree)) used.insert(std::string(id));
+    for (const auto child : elements(tree)) self(self, child);
+  };
+  collect_ids(collect_ids, node());
   walk(fresh, [&](pugi::xml_node part) {
-    const auto name = name_of(part);
-    const bool reference = name == "resource_ref" || name == "obj_ref" || name == "role" || name == kMember;
-    if (reference || is_resource(part) || attr(part, "id").empty()) return;
+    if (names_object(part) || is_resource(part) || attr(part, "id").empty()) return;
     set_attr(part, "id", unused_id(std::string(attr(part, "id")), used));
   });
 }
@@ -281,7 +303,7 @@ Result<void> Configuration::put_object(const Object& object, Put how) {
     return fail(Errc::kExists, "{}: id is already in use by {}", id, describe(old));
   if (old && place_of(old) != object.kind->place)
     return fail(Errc::kInvalidConfig, "{}: id is already in use by {}", id, describe(old));
-  if (!old && ids_in(node()).contains(std::string(id)))
+  if (!old && has_id(node(), id))
     return fail(Errc::kInvalidConfig, "{}: id is already in use by a part of another object", id);
   if (auto members = check_members(given, old); !members) return members;
   auto place = old ? old.parent() : make_section(object.kind->section);

@@ -118,11 +118,7 @@ bool run_configure_verify(Shell& shell, const Invocation&) {
   auto copy = shell.working();
   if (!copy) return shell.error(copy.error());
   // What the configuration had before is judged as well: verify is about the whole.
-  const auto judgement = judge(shell, cib::Document::empty(), (*copy)->mine, true);
-  for (const auto& message : judgement.warnings) shell.warn(message);
-  for (const auto& message : judgement.refusals) shell.error(message);
-  for (const auto& message : judgement.errors) shell.error(message);
-  return judgement.refusals.empty() && judgement.errors.empty();
+  return judge(shell, cib::Document::empty(), (*copy)->mine, true).report(shell);
 }
 
 bool run_commit(Shell& shell, const Invocation& call) {

@@ -71,11 +71,7 @@ bool run_verify(Shell& shell, const Invocation&) {
   if (!session) return shell.error(session.error());
   auto document = (*session)->document();
   if (!document) return shell.error(document.error());
-  const auto judgement = judge(shell, cib::Document::empty(), *document, true);
-  for (const auto& message : judgement.warnings) shell.warn(message);
-  for (const auto& message : judgement.refusals) shell.error(message);
-  for (const auto& message : judgement.errors) shell.error(message);
-  return judgement.refusals.empty() && judgement.errors.empty();
+  return judge(shell, cib::Document::empty(), *document, true).report(shell);
 }
 
 constexpr Command kCommands[] = {

@@ -10,7 +10,19 @@ namespace systole::crm {
 namespace {
 
 using std::string_view;
-using Keyed = std::vector<std::pair<std::string, pugi::xml_node>>;
+
+// Children in their order, found by key.
+struct Keyed {
+  std::vector<std::pair<std::string, pugi::xml_node>> list;
+  std::map<std::string, pugi::xml_node, std::less<>> index;
+  auto begin() const { return list.begin(); }
+  auto end() const { return list.end(); }
+  std::size_t size() const { return list.size(); }
+  void add(std::string key, pugi::xml_node node) {
+    index.emplace(key, node);
+    list.emplace_back(std::move(key), node);
+  }
+};
 
 // Children by element and id (or, without one, by their count of that name).
 Keyed keyed(pugi::xml_node parent) {
@@ -21,14 +33,14 @@ Keyed keyed(pugi::xml_node parent) {
     string_view id = attr(child, "id");
     if (id.empty()) id = attr(child, "id-ref");
     key += '#' + (id.empty() ? std::to_string(counts[key]++) : std::string(id));
-    list.emplace_back(std::move(key), child);
+    list.add(std::move(key), child);
   }
   return list;
 }
 
 pugi::xml_node at(const Keyed& list, const std::string& key) {
-  const auto it = std::find_if(list.begin(), list.end(), [&](const auto& item) { return item.first == key; });
-  return it == list.end() ? pugi::xml_node{} : it->second;
+  const auto it = list.index.find(key);
+  return it == list.index.end() ? pugi::xml_node{} : it->second;
 }
 
 // The order of the keys that are in all three.
@@ -48,11 +60,14 @@ class Merge {
     const auto in_base = keyed(base), in_mine = keyed(mine), in_live = keyed(live);
     for (const auto& [key, old] : in_base)
       if (!at(in_mine, key)) removed(old, at(in_live, key));
+    pugi::xml_node before;  // The nearest neighbour in front that is also live: what is added goes behind it.
     for (const auto& [key, now] : in_mine) {
+      auto there = at(in_live, key);
       if (const auto old = at(in_base, key))
-        kept(old, now, at(in_live, key));
+        kept(old, now, there);
       else
-        added(now, at(in_live, key), live, in_mine);
+        there = added(now, there, live, before, in_mine.size() > 1);
+      if (there) before = there;
     }
     reorder(in_base, in_mine, in_live, live);
   }
@@ -118,33 +133,23 @@ class Merge {
       node(old, now, live);
   }
 
-  void added(pugi::xml_node now, pugi::xml_node theirs, pugi::xml_node live, const Keyed& in_mine) {
+  pugi::xml_node added(pugi::xml_node now, pugi::xml_node theirs, pugi::xml_node live, pugi::xml_node before,
+                       bool first) {
     if (theirs) {
-      // Two nvpairs of one name set meanwhile by both have one id: their attributes tell whether they agree.
       if (!same_tree(now, theirs))
         conflicts.push_back(
             {object_of(now), fmt::format("{} was added here and, with other content, meanwhile", name(now))});
-      return;
+      return theirs;
     }
-    // Behind the nearest neighbour before it that is also live.
-    pugi::xml_node before;
-    const auto in_live = keyed(live);
-    for (const auto& [key, node] : in_mine) {
-      if (node == now) break;
-      if (const auto found = at(in_live, key)) before = found;
-    }
-    if (before)
-      live.insert_copy_after(now, before);
-    else if (const auto first = in_mine.size() > 1 ? live.first_child() : pugi::xml_node{})
-      live.insert_copy_before(now, first);
-    else
-      live.append_copy(now);
+    if (before) return live.insert_copy_after(now, before);
+    return first && live.first_child() ? live.insert_copy_before(now, live.first_child())
+                                       : live.append_copy(now);
   }
 
   void reorder(const Keyed& in_base, const Keyed& in_mine, const Keyed& was_live, pugi::xml_node live) {
     Keyed still;
     for (const auto& [key, node] : was_live)
-      if (at(in_base, key) && at(in_mine, key)) still.emplace_back(key, node);
+      if (at(in_base, key) && at(in_mine, key)) still.add(key, node);
     const auto before = order_of(in_base, in_mine, still), wanted = order_of(in_mine, in_base, still),
                theirs = order_of(still, in_base, in_mine);
     if (before == wanted || wanted == theirs) return;

@@ -141,8 +141,7 @@ Result<void> Configuration::rename(string_view from, string_view to) {
   if (name_of(object) == "node" || name_of(object) == "fencing-topology")
     return fail(Errc::kInvalidConfig, "{} cannot be renamed", describe(object));
   if (!valid_id(to)) return fail(Errc::kInvalidArgument, "'{}' cannot be an id", to);
-  if (find(to) || ids_in(node()).contains(std::string(to)))
-    return fail(Errc::kExists, "{}: id is already in use", to);
+  if (find(to) || has_id(node(), to)) return fail(Errc::kExists, "{}: id is already in use", to);
   const std::string old(from), prefix = old + '-';
   set_attr(object, "id", to);
   // Parts are named after their object; members of a container are objects of their own.

@@ -81,14 +81,26 @@ std::vector<pugi::xml_node> elements(pugi::xml_node parent) {
 void walk(pugi::xml_node node, const std::function<void(pugi::xml_node)>& visit) {
   if (!node) return;
   visit(node);
-  for (const auto child : elements(node)) walk(child, visit);
+  for (auto child = node.first_child(); child; child = child.next_sibling())
+    if (child.type() == pugi::node_element) walk(child, visit);
+}
+
+bool names_object(pugi::xml_node node) {
+  const auto name = name_of(node);
+  return name == "resource_ref" || name == "obj_ref" || name == "role" || name == "member";
+}
+
+bool has_id(pugi::xml_node tree, std::string_view id) {
+  if (attr(tree, "id") == id && !names_object(tree)) return true;
+  for (auto child = tree.first_child(); child; child = child.next_sibling())
+    if (child.type() == pugi::node_element && has_id(child, id)) return true;
+  return false;
 }
 
 std::set<std::string> ids_in(pugi::xml_node tree) {
   std::set<std::string> ids;
   walk(tree, [&](pugi::xml_node node) {
-    const auto name = name_of(node);
-    if (name == "resource_ref" || name == "obj_ref" || name == "role" || name == "member") return;
+    if (names_object(node)) return;
     if (const auto id = attr(node, "id"); !id.empty()) ids.insert(std::string(id));
   });
   return ids;

@@ -18,6 +18,9 @@ std::string_view name_of(pugi::xml_node node);
 
 // Depth first, `node` included.
 void walk(pugi::xml_node node, const std::function<void(pugi::xml_node)>& visit);
+// An element whose id is that of another object: resource_ref, obj_ref, an ACL's role, a placeholder.
+bool names_object(pugi::xml_node node);
+bool has_id(pugi::xml_node tree, std::string_view id);  // Of an element that is there itself.
 std::set<std::string> ids_in(pugi::xml_node tree);
 
 // base, base-0, base-1…: the first that is not in `used`; it is entered there.
