@@ -84,18 +84,23 @@ std::vector<std::string> complaints(const pengine::Plan& plan, pengine::Problem:
   return messages;
 }
 
-void judge_schedule(const cib::Document& before, const cib::Document& after, WallTime now,
+// What it complained of before is no fault of this change: errors are only warned of, warnings not repeated.
+void judge_schedule(const cib::Document* before, const cib::Document& after, WallTime now,
                     Judgement& judgement) {
   using Severity = pengine::Problem::Severity;
   pengine::Options options;
   options.now = now;
-  const auto old_plan = pengine::schedule(before, options), new_plan = pengine::schedule(after, options);
-  const auto old = complaints(old_plan, Severity::kError);
-  for (auto& message : complaints(new_plan, Severity::kError)) {
-    const bool known = std::find(old.begin(), old.end(), message) != old.end();
-    append(known ? judgement.warnings : judgement.errors, {std::move(message)});
-  }
-  append(judgement.warnings, complaints(new_plan, Severity::kWarning));
+  const auto old_plan = before == nullptr ? pengine::Plan{} : pengine::schedule(*before, options);
+  const auto new_plan = pengine::schedule(after, options);
+  const auto old_errors = complaints(old_plan, Severity::kError),
+             old_warnings = complaints(old_plan, Severity::kWarning);
+  const auto among = [](const std::vector<std::string>& list, const std::string& message) {
+    return std::find(list.begin(), list.end(), message) != list.end();
+  };
+  for (auto& message : complaints(new_plan, Severity::kError))
+    append(among(old_errors, message) ? judgement.warnings : judgement.errors, {message});
+  for (auto& message : complaints(new_plan, Severity::kWarning))
+    if (!among(old_warnings, message)) append(judgement.warnings, {message});
 }
 
 // A bulk load may have one mistake a thousand times.
@@ -114,31 +119,29 @@ bool Judgement::report(Shell& shell) const {
   return refusals.empty() && errors.empty();
 }
 
-Judgement judge(Shell& shell, const cib::Document& before, const cib::Document& after, bool deep) {
+Judgement judge(Shell& shell, const cib::Document* before, const cib::Document& after, bool deep) {
   Judgement judgement;
-  const auto old = dangling_references(in(before));
-  for (auto& problem : dangling_references(in(after)))
-    if (std::find(old.begin(), old.end(), problem) == old.end())
-      append(judgement.refusals, {std::move(problem)});
+  const auto nothing = cib::Document::empty();
+  const cib::Document& old = before == nullptr ? nothing : *before;
+  const auto add_new = [](std::vector<std::string>& to, std::vector<std::string> found,
+                          const std::vector<std::string>& known) {
+    for (auto& problem : found)
+      if (std::find(known.begin(), known.end(), problem) == known.end()) append(to, {std::move(problem)});
+  };
+  add_new(judgement.refusals, dangling_references(in(after)), dangling_references(in(old)));
   if (judgement.refusals.empty()) {
-    const auto old_findings = cib::validate(before);
-    const auto known = [&](const std::string& message) {
-      return std::any_of(old_findings.begin(), old_findings.end(),
-                         [&](const auto& f) { return f.message == message; });
+    const auto messages = [](const cib::Document& document, bool errors) {
+      std::vector<std::string> list;
+      for (auto& finding : cib::validate(document))
+        if (finding.error == errors) list.push_back(std::move(finding.message));
+      return list;
     };
-    for (auto& finding : cib::validate(after)) {
-      if (finding.error)
-        append(judgement.refusals, {std::move(finding.message)});
-      else if (!known(finding.message))
-        append(judgement.warnings, {std::move(finding.message)});
-    }
+    append(judgement.refusals, messages(after, true));
+    add_new(judgement.warnings, messages(after, false), messages(old, false));
   }
   if (!judgement.refusals.empty() || !deep) return judgement;
-  const auto old_unknown = unknown_nodes(in(before));
-  for (auto& problem : unknown_nodes(in(after)))
-    if (std::find(old_unknown.begin(), old_unknown.end(), problem) == old_unknown.end())
-      judgement.warnings.push_back(std::move(problem));
-  judge_agents(shell, in(before), in(after), judgement);
+  add_new(judgement.warnings, unknown_nodes(in(after)), unknown_nodes(in(old)));
+  judge_agents(shell, in(old), in(after), judgement);
   judge_schedule(before, after, shell.context().now(), judgement);
   return judgement;
 }
@@ -161,7 +164,7 @@ bool commit_copy(Shell& shell, WorkingCopy& copy, bool force, bool deep) {
         set_attr(merged.root(), name, attr(copy.mine.root(), name));
     // Judged once: a merge with what came meanwhile is judged by the cluster itself.
     if (tries == 0) {
-      const auto judgement = judge(shell, *live, merged, deep);
+      const auto judgement = judge(shell, &*live, merged, deep);
       const bool good = judgement.report(shell);
       if (!judgement.refusals.empty()) return false;
       if (!good && !force && !shell.ask("There are errors. Commit all the same")) return false;

@@ -17,9 +17,10 @@ struct Judgement {
   std::vector<std::string> warnings;
   bool report(Shell& shell) const;  // Tells the person; true when nothing but warnings was found.
 };
-// `before` is what is there already: agents are asked only about resources that differ from it, and the
-// scheduler's complaints that it has too are warnings. `deep` asks the agents and the scheduler.
-Judgement judge(Shell& shell, const cib::Document& before, const cib::Document& after, bool deep);
+// `before` is what is there already (null: nothing, the whole is judged): agents are asked only about
+// resources that differ from it, and the scheduler's complaints that it has too are warnings. `deep` asks the
+// agents and the scheduler.
+Judgement judge(Shell& shell, const cib::Document* before, const cib::Document& after, bool deep);
 
 // True: it is in the cluster, and `copy` begins anew from there. False: said why; `copy` is as it was.
 bool commit_copy(Shell& shell, WorkingCopy& copy, bool force, bool deep);

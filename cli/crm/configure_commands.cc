@@ -118,7 +118,7 @@ bool run_configure_verify(Shell& shell, const Invocation&) {
   auto copy = shell.working();
   if (!copy) return shell.error(copy.error());
   // What the configuration had before is judged as well: verify is about the whole.
-  return judge(shell, cib::Document::empty(), (*copy)->mine, true).report(shell);
+  return judge(shell, nullptr, (*copy)->mine, true).report(shell);
 }
 
 bool run_commit(Shell& shell, const Invocation& call) {
@@ -197,7 +197,7 @@ bool run_validate_all(Shell& shell, const Invocation& call) {
   if (name_of(configuration->find(call.args[0])) != "primitive")
     return shell.error(fmt::format("primitive {} does not exist", call.args[0]));
   auto copy = shell.working();
-  const auto judgement = judge(shell, cib::Document::empty(), (*copy)->mine, true);
+  const auto judgement = judge(shell, nullptr, (*copy)->mine, true);
   bool good = true;
   for (const auto& message : judgement.errors)
     if (message.starts_with(call.args[0] + ":")) good = shell.error(message);

@@ -71,7 +71,7 @@ bool run_verify(Shell& shell, const Invocation&) {
   if (!session) return shell.error(session.error());
   auto document = (*session)->document();
   if (!document) return shell.error(document.error());
-  return judge(shell, cib::Document::empty(), *document, true).report(shell);
+  return judge(shell, nullptr, *document, true).report(shell);
 }
 
 constexpr Command kCommands[] = {
