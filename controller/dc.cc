@@ -21,6 +21,7 @@ std::vector<std::string> joining_nodes(const cib::Document& document) {
   std::vector<std::string> joining;
   for (const pugi::xml_node node : document.section("status").children("node_state")) {
     if (std::string_view(node.attribute("join").value()) == "pending" &&
+        std::string_view(node.attribute("crmd").value()) == "online" &&
         std::string_view(node.attribute("in_ccm").value()) == "true") {
       joining.emplace_back(node.attribute("uname").value());
     }

@@ -19,8 +19,9 @@ constexpr Duration kDcDeadtime = Seconds(20);
 // After quorum (or after kDcDeadtime without it) configured nodes that this cluster has never seen get this
 // long to appear before startup-fencing takes them for unclean. Nothing is started meanwhile.
 constexpr Duration kStartGrace = Seconds(5);
-// How long the DC waits for a member to say what runs on it before it plans without it.
-constexpr Duration kJoinPatience = Seconds(3);
+// How long the DC waits for a member to say what runs on it. One that does not is unclean: nobody knows what
+// it holds, so it is fenced before anything of it is recovered.
+constexpr Duration kJoinPatience = Seconds(20);
 
 // The member with the lowest id: views are agreed, so all members name the same. Empty view: none.
 inline std::optional<NodeId> dc_of(const membership::View& view) {

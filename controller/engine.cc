@@ -223,8 +223,14 @@ bool Engine::hold() {
   const Time now = ports_.clock->now();
   const cib::Document& document = replica_.document();
   if (*writes_ > 0) return true;
-  if (now < synced_at_ + kJoinPatience && !joining_nodes(document).empty()) {
-    wake_at(synced_at_ + kJoinPatience);
+  if (const auto joining = joining_nodes(document); !joining.empty()) {
+    if (now < synced_at_ + kJoinPatience) {
+      wake_at(synced_at_ + kJoinPatience);
+    } else {
+      log_.error("{} did not say what runs there within {} s", fmt::join(joining, " "),
+                 std::chrono::duration_cast<Seconds>(kJoinPatience).count());
+      submit(unresponsive(joining, config_), "members that do not answer", true);
+    }
     return true;
   }
   const Time appeared = may_act_at(seen_) + kStartGrace;

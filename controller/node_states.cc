@@ -179,6 +179,16 @@ cib::Op own_state(const std::string& name, const NodeLife& self, const std::stri
   return status_op(cib::Op::Kind::kReplace, cib::to_xml(state), clients::kJoin);
 }
 
+cib::Op unresponsive(const std::vector<std::string>& names, const membership::ClusterConfig& config) {
+  pugi::xml_document change;
+  pugi::xml_node status = change.append_child("status");
+  for (const std::string& name : names) {
+    const auto* node = config.find(name);
+    if (node != nullptr) append_state(status, node->id, name).append_attribute("crmd") = "offline";
+  }
+  return status_op(cib::Op::Kind::kModify, cib::to_xml(status), clients::kController);
+}
+
 NodeLife known_life(const cib::Document& document, const std::string& name) {
   const pugi::xml_node state = node_state(document, name);
   const auto id = parse_number(state.attribute("id").value());

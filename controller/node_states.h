@@ -48,6 +48,9 @@ cib::Op leaving(const std::string& name, NodeId id);
 cib::Op own_state(const std::string& name, const NodeLife& self, const std::string& lrm,
                   const std::string& attributes);
 
+// A member that does not answer: present in the ring, its controller as good as gone.
+cib::Op unresponsive(const std::vector<std::string>& names, const membership::ClusterConfig& config);
+
 // The life that the document ascribes to a node; incarnation 0: not known.
 NodeLife known_life(const cib::Document& document, const std::string& name);
 
