@@ -122,7 +122,7 @@ void apply_this_with(Cluster& c, const Colocation& col, Resource* r) {
 void add_dependent_scores(Cluster& c, const Colocation& col, Resource* r) {
   if (!has_influence(col, nullptr)) return;
   add_colocated_scores(c, col.dependent, r, r->id, r->allowed, col,
-                       col.score / static_cast<double>(kInfinity), 0);
+                       col.score / static_cast<double>(kInfinity), kAvoidNegatives);
 }
 
 bool assign_best(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fail) {

@@ -214,7 +214,7 @@ Node* assign_clone(Cluster& c, Resource* r, const Node*, bool stop_if_fail) {
   for (auto* col : with_this_colocations(r)) {
     if (!has_influence(*col, nullptr)) continue;
     add_colocated_scores(c, col->dependent, r, r->id, r->allowed, *col,
-                         col->score / static_cast<double>(kInfinity), 0);
+                         col->score / static_cast<double>(kInfinity), kAvoidNegatives | kOnlyPositive);
   }
   show_scores(c, r, r->allowed, "pcmk__clone_assign");
   std::stable_sort(r->children.begin(), r->children.end(),

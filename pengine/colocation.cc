@@ -503,6 +503,9 @@ bool allowed_on_one(const Resource* r) {
   return n == 1;
 }
 
+// Marks a node that would have become negative, until the whole chain has been seen.
+constexpr int kUnusable = -100 * kInfinity;
+
 void add_matching(Places& nodes, const Resource* source, const Resource* target, const Colocation& col,
                   double factor, bool only_positive) {
   const bool by_name = col.attribute == "#uname";
@@ -515,13 +518,17 @@ void add_matching(Places& nodes, const Resource* source, const Resource* target,
       score = best_matching(col, source, attribute_at(p.node, col.attribute, target, false));
     }
     if (factor < 0 && score < 0 && !allowed_on_one(source)) continue;
+    if (p.score == kUnusable) continue;
     const double exact = factor * score;
     int delta = static_cast<int>(exact < 0 ? exact - 0.5 : exact + 0.5);
     if (delta == 0 && score != 0) delta = factor > 0 ? 1 : factor < 0 ? -1 : 0;
     const int sum = add_scores(delta, p.score);
     if (only_positive && sum < 0) {
-      if (p.score > 0) p.score = 1;
-      if (p.score >= 0) continue;
+      if (p.score > 0) {
+        p.score = kUnusable;
+        continue;
+      }
+      if (p.score == 0) continue;
     }
     p.score = sum;
   }
@@ -565,6 +572,9 @@ void add_colocated_scores(Cluster& c, Resource* source, const Resource* target, 
     source->detect_loop = false;
     return;
   }
+  if (flags & kOnlyPositive)
+    for (auto& p : work)
+      if (p.score == kUnusable) p.score = 1;
   nodes = std::move(work);
   source->detect_loop = false;
 }

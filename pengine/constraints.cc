@@ -220,7 +220,8 @@ void enforce_ticket(Cluster& c, Resource* r, const TicketDependency& d) {
         if (!promoted_only) ban_everywhere(c, r);
         break;
       case Loss::kFence: {
-        if (!promoted_only) ban_everywhere(c, r);
+        if (promoted_only && r->role != Role::kPromoted) break;
+        ban_everywhere(c, r);
         const auto where = r->running_on;
         for (Node* n : where) fence_node(c, n, "deadman ticket was lost", false);
         break;

@@ -167,7 +167,9 @@ void create_bundle_actions(Cluster& c, Resource* r);
 void create_instance_actions(Cluster& c, Resource* collective, const std::vector<Resource*>& instances);
 void promotable_actions(Cluster& c, Resource* clone);
 void clone_notifications(Cluster& c, Resource* clone);
-void order_notifications(Cluster& c, Resource* r);
+void promotable_notifications(Cluster& c, Resource* clone);
+void create_notifications(Cluster& c);
+void notify_after_fencing(Cluster& c, Resource* r, Action* stop, Action* stonith);
 void create_recurring(Cluster& c, Resource* r);
 void cancel_recurring(Cluster& c, Resource* r, const std::string& call_id, const std::string& task,
                       std::int64_t interval_ms, const Node* node, const char* reason);

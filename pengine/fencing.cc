@@ -37,7 +37,7 @@ void stops_after_fencing(Cluster& c, Resource* r, Action* stonith) {
       if (!is_bundled(r)) order_actions(stonith, a, kGuestAllowed);
       order_actions(stonith, parent_stop, kGuestAllowed);
     }
-    if (r->notify) order_notifications(c, r);
+    if (r->notify && is_clone(top(r))) notify_after_fencing(c, r, a, stonith);
   }
   for (Action* a : actions_of(r, target, "demote", false)) {
     if (a->node && a->node->online && !a->node->unclean && !r->failed) continue;

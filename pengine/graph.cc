@@ -123,14 +123,14 @@ pengine::Action render(Cluster& c, const Action* a) {
   Resource* r = a->resource;
   if (r) {
     const std::string base = clone_id(r);
-    if (base != r->id) {
+    // The history may know the instance by another name, as old releases and changed configurations do.
+    const std::string& known_as = r->history_name.empty() ? r->id : r->history_name;
+    if (known_as != r->id && a->key.starts_with(r->id)) {
       g.internal_key = a->key;
-      if (a->key.starts_with(r->id)) g.key = base + a->key.substr(r->id.size());
+      g.key = known_as + a->key.substr(r->id.size());
     }
-    g.resource = base;
+    g.resource = r->removed ? known_as : base;
     g.long_id = r->id;
-    if (!r->history_name.empty() && r->history_name != base && !r->removed && r->unique)
-      g.resource = r->history_name;
     g.agent_class = r->def->agent_class;
     g.provider = r->def->provider;
     g.agent_type = r->def->type;

@@ -222,6 +222,7 @@ struct BundleReplica {
 };
 
 struct Notify {
+  std::string task;
   Action *pre = nullptr, *post = nullptr, *pre_done = nullptr, *post_done = nullptr;
   std::vector<std::pair<Resource*, Node*>> active, inactive, start, stop, demote, promote, promoted,
       unpromoted;
@@ -386,6 +387,7 @@ struct Cluster {
   std::unordered_map<std::string, std::unordered_map<const Node*, std::vector<ResourceHistory*>>> history_of;
   std::unordered_map<const Node*, std::vector<ResourceHistory*>> history_by_node;
   std::map<std::string, pugi::xml_node, std::less<>> node_states;
+  std::vector<Node*> state_order;  // Nodes as the status section lists them.
 
   std::vector<Score> scores;
   std::vector<Problem> problems;

@@ -59,6 +59,12 @@ bool probe_primitive(Cluster& c, Resource* r, Node* node) {
   return true;
 }
 
+bool known_there(const Resource* r, const Node* node) {
+  if (contains(r->known_on, node)) return true;
+  return std::any_of(r->children.begin(), r->children.end(),
+                     [&](const Resource* child) { return known_there(child, node); });
+}
+
 bool probe_clone(Cluster& c, Resource* r, Node* node) {
   if (r->exclusive_discovery) {
     const Place* p = r->allowed.find(node);
@@ -69,7 +75,9 @@ bool probe_clone(Cluster& c, Resource* r, Node* node) {
                    [](const Resource* a, const Resource* b) { return a->instance < b->instance; });
   if (r->unique) return create_probes_of(c, list, node);
   if (list.empty()) return false;
-  // One instance stands for all; that which will run there, if any.
+  // One instance stands for all: that which was probed there, or will run there, if any.
+  for (auto* instance : list)
+    if (known_there(instance, node)) return create_probe(c, instance, node);
   for (auto* instance : list)
     if (node_of(instance, Where::kAssigned) == node) return create_probe(c, instance, node);
   return create_probe(c, list.front(), node);

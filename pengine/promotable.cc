@@ -276,6 +276,7 @@ void promotable_actions(Cluster& c, Resource* clone) {
   pseudo_action(c, clone, "promoted", !promoting, true)->priority = kInfinity;
   pseudo_action(c, clone, "demote", !demoting, true);
   pseudo_action(c, clone, "demoted", !demoting, true)->priority = kInfinity;
+  if (clone->notify) promotable_notifications(c, clone);
   for (auto* instance : clone->children) instance->priority = clone->priority;
 }
 

@@ -1,6 +1,8 @@
 // Recurring operations: scheduled where the resource will be active (or stopped), cancelled where not.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "pengine/engine.h"
 
 namespace systole::pengine::engine {
@@ -103,7 +105,6 @@ void create_recurring(Cluster& c, Resource* r) {
   Action* start = nullptr;
   if (node && node->maintenance) return;
   if (node && (r->next_role != Role::kStopped || !r->managed)) start = start_action(c, r, node, true);
-  std::set<std::pair<std::string, std::int64_t>> seen;
   for (const OpDef* op : r->ops) {
     if (op->interval_ms <= 0) continue;
     if (op->name == "start" || op->name == "stop" || op->name == "promote" || op->name == "demote" ||
@@ -112,7 +113,11 @@ void create_recurring(Cluster& c, Resource* r) {
       c.error(fmt::format("Ignoring {} because {} action cannot be recurring", op->id, op->name));
       continue;
     }
-    if (!seen.emplace(op->name, op->interval_ms).second) {
+    // None of several with one name and interval is taken: which would it be?
+    const auto same = std::count_if(r->ops.begin(), r->ops.end(), [&](const OpDef* o) {
+      return o->name == op->name && o->interval_ms == op->interval_ms;
+    });
+    if (same > 1) {
       c.error(fmt::format("Operation {} is a duplicate (name + interval combination is used more than once)",
                           op->id));
       continue;

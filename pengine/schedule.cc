@@ -19,11 +19,9 @@ void decide(Cluster& c) {
   order_remote_connections(c);
   fencing_and_shutdowns(c);
   apply_orderings(c);
+  create_notifications(c);
   summarize(c);
 }
-
-void clone_notifications(Cluster&, Resource*) {}
-void order_notifications(Cluster&, Resource*) {}
 
 }  // namespace engine
 

@@ -44,7 +44,7 @@ struct Record {
   std::string resource, agent_class, provider, type, node, node_id, task;
   std::int64_t interval_ms = 0;
   int rc = 0, target_rc = 0, action_id = 0;
-  std::string migrate_source, migrate_target;
+  std::string migrate_source, migrate_target, long_id, known_as;
   bool failed() const { return rc != target_rc; }
 };
 
@@ -76,7 +76,11 @@ void record(cib::Document& document, const Record& r, WallTime now) {
   if (!lrm.attribute("id")) set(lrm, "id", state.attribute("id").value());
   pugi::xml_node resources = child_or_new(lrm, "lrm_resources");
   const int call = next_call_id(resources);
-  pugi::xml_node resource = child_with(resources, "lrm_resource", "id", r.resource);
+  // An instance keeps the name under which the history knows it.
+  pugi::xml_node resource;
+  if (!r.known_as.empty()) resource = child_with(resources, "lrm_resource", "id", r.known_as);
+  if (!resource && !r.long_id.empty()) resource = child_with(resources, "lrm_resource", "id", r.long_id);
+  if (!resource) resource = child_with(resources, "lrm_resource", "id", r.resource);
   if (!resource) {
     resource = resources.append_child("lrm_resource");
     set(resource, "id", r.resource);
@@ -84,10 +88,11 @@ void record(cib::Document& document, const Record& r, WallTime now) {
     if (!r.provider.empty()) set(resource, "provider", r.provider);
     set(resource, "type", r.type);
   }
-  const std::string key = fmt::format("{}_{}_{}", r.resource, r.task, r.interval_ms);
-  const std::string id = r.interval_ms > 0 ? key : r.resource + "_last_0";
+  const std::string name = resource.attribute("id").value();
+  const std::string key = fmt::format("{}_{}_{}", name, r.task, r.interval_ms);
+  const std::string id = r.interval_ms > 0 ? key : name + "_last_0";
   std::vector<std::string> ids{id};
-  if (r.failed()) ids.push_back(r.resource + "_last_failure_0");
+  if (r.failed()) ids.push_back(name + "_last_failure_0");
   for (const std::string& op_id : ids) {
     if (pugi::xml_node old = child_with(resource, "lrm_rsc_op", "id", op_id)) resource.remove_child(old);
     pugi::xml_node op = resource.append_child("lrm_rsc_op");
@@ -240,6 +245,9 @@ class Runner {
     Record r{action.resource, action.agent_class, action.provider, action.agent_type,
              action.node,     action.node_id,     action.task,     interval};
     r.action_id = action.id;
+    r.long_id = action.long_id;
+    const std::string tail = fmt::format("_{}_{}", action.task, interval);
+    if (action.key.ends_with(tail)) r.known_as = action.key.substr(0, action.key.size() - tail.size());
     r.target_rc = static_cast<int>(number(attribute_of(action, "CRM_meta_op_target_rc")));
     r.rc = r.target_rc;
     r.migrate_source = attribute_of(action, "CRM_meta_migrate_source");

@@ -134,9 +134,7 @@ void summarize(Cluster& c) {
   for (const Action* a : c.actions) {
     if (a->resource || a->optional || !a->node) continue;
     std::string what;
-    if (a->task == "do_shutdown")
-      what = "Shutdown";
-    else if (a->task == "stonith")
+    if (a->task == "stonith")
       what = fmt::format("Fence ({})", meta_or(a->meta, "stonith_action", ""));
     else
       continue;
@@ -144,7 +142,7 @@ void summarize(Cluster& c) {
     if (is_guest(a->node)) name = fmt::format("{} (resource: {})", name, a->node->remote->container->id);
     std::string text = fmt::format("{} {}", what, name);
     if (!a->reason.empty()) text += fmt::format(" '{}'", a->reason);
-    c.decisions.push_back({a->node->name, a->task == "stonith" ? "Fence" : "Shutdown", text});
+    c.decisions.push_back({a->node->name, "Fence", text});
   }
   std::vector<Line> lines;
   for (auto* r : c.resources) resource_lines(lines, r);

@@ -146,7 +146,7 @@ void node_state(Cluster& c, pugi::xml_node state) {
       c.warning(fmt::format("Ignoring recorded state for removed node {}", name.empty() ? id : name));
     return;
   }
-  c.node_states[node->id] = state;
+  if (c.node_states.emplace(node->id, state).second) c.state_order.push_back(node);
   if (is_guest_or_remote(node)) {
     if (auto n = parse_int(attribute(state, "node_fenced")); n && *n > 0) node->remote_was_fenced = true;
     if (auto m = parse_int(attribute(state, "node_in_maintenance")); m && *m > 0)
@@ -168,7 +168,8 @@ void node_state(Cluster& c, pugi::xml_node state) {
 // One pass over nodes whose history can be read now. True when any was.
 bool node_histories(Cluster& c, bool fence) {
   bool any = false;
-  for (Node& node : c.node_store) {
+  for (Node* each : c.state_order) {
+    Node& node = *each;
     if (node.unpacked) continue;
     auto it = c.node_states.find(node.id);
     if (it == c.node_states.end()) continue;
