@@ -83,7 +83,8 @@ TEST(Wire, RandomChangesNeverCrashADecoder) {
 
 TEST(Wire, AnOldPacketTravelsInsideANewOneButNeverNested) {
   const Packet packet{5, NodeId{3}, Packet::kSafe, to_bytes("old")};
-  const auto back = decode_encapsulated(encapsulate({4, NodeId{1}}, packet));
+  const Bytes inside = encapsulate({4, NodeId{1}}, packet);
+  const auto back = decode_encapsulated(inside);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->seq, 5U);
   EXPECT_EQ(as_text(back->payload), "old");
