@@ -40,4 +40,4 @@ def smoke(suite):
 
 
 if __name__ == "__main__":
-    main(__doc__.split("\n", maxsplit=1)[0], smoke)
+    main("loopback", smoke)
