@@ -3,7 +3,6 @@
 
 #include "cli/status.h"
 
-#include "cli/host.h"
 #include "cli/tools_test_support.h"
 
 namespace systole::cli {
@@ -184,19 +183,6 @@ TEST_F(Status, HostileNamesAndReasonsStayText) {
     pugi::xml_document xml;
     EXPECT_TRUE(std::string_view(format) != "xml" || xml.load_string(out.c_str()));
     EXPECT_FALSE(has(out, "\x1b")) << format;
-  }
-}
-
-TEST_F(Status, RendersEveryDocumentOfTheSuite) {
-  const std::string folder = std::string(SYSTOLE_SOURCE_DIR) + "/tests/scheduler-suite/xml";
-  if (list_folder(folder).empty()) GTEST_SKIP() << "the suite is not here";
-  for (const std::string& name : list_folder(folder)) {
-    const auto text = read_file(folder + "/" + name);
-    ASSERT_TRUE(text);
-    const auto document = cib::Document::parse(*text);
-    if (!document) continue;
-    Bench bench(*text);
-    EXPECT_EQ(bench.run({"crm_mon", "-1rnfAotcL"}).code, 0) << name;
   }
 }
 

@@ -27,7 +27,6 @@ int run_crm_ticket(Context& context);
 int run_crm_verify(Context& context);
 int run_crmadmin(Context& context);
 int run_iso8601(Context& context);
-int run_keygen(Context& context);
 int run_pacemakerd(Context& context);
 int run_quorumtool(Context& context);
 int run_stonith_admin(Context& context);

@@ -242,6 +242,38 @@ TEST_F(Tools, WithoutAClusterExitsWith102) {
   }
 }
 
+TEST_F(Tools, CrmVerifyNamesTheRemedyWhenThereIsNoFencing) {
+  check({
+      {{"crm_verify", "-L"}, 0, "", nullptr},
+      {{"crm_verify", "-X", "<cib><configuration>"}, 78, "", "crm_verify"},
+      {{"crm_verify"}, 64, "", "--live-check"},
+  });
+  std::string fencing = kCib;
+  fencing.replace(fencing.find("value=\"false\""), 13, "value=\"true\"");
+  Bench bench(fencing);
+  const Outcome got = bench.run({"crm_verify", "-L"});
+  EXPECT_EQ(got.code, 78);
+  EXPECT_NE(got.err.find("no STONITH resources have been defined"), std::string::npos) << got.err;
+  EXPECT_NE(got.err.find("stonith-enabled"), std::string::npos) << got.err;
+  bench.down = true;
+  EXPECT_EQ(bench.run({"crm_verify", "-L"}).code, 66);
+  Bench broken(kCib);
+  const Outcome piped = broken.run({"crm_verify", "-VV", "-p"}, "not xml");
+  EXPECT_EQ(piped.code, 78);
+}
+
+TEST_F(Tools, CrmSimulateShowsWhatWouldBeDone) {
+  Bench bench(kCib);
+  const Outcome got = bench.run({"crm_simulate", "-LS"});
+  EXPECT_EQ(got.code, 0);
+  for (const char* part : {"Current cluster status:", "Transition Summary:", "Executing Cluster Transition:",
+                           "Revised Cluster Status:"}) {
+    EXPECT_NE(got.out.find(part), std::string::npos) << part;
+  }
+  EXPECT_NE(bench.run({"crm_simulate", "-sL"}).out.find("allocation score on n1"), std::string::npos);
+  EXPECT_EQ(bench.run({"crm_simulate", "-L", "-i", "nonsense"}).code, 64);
+}
+
 TEST_F(Tools, TicketsAreGrantedWithForceOnly) {
   Bench bench(kCib);
   const Outcome refused = bench.run({"crm_ticket", "-t", "T", "-g"});
