@@ -8,7 +8,11 @@ namespace systole::pengine::engine {
 int compare_instances(Cluster& c, Resource* a, Resource* b);
 
 Node* assign_bundle(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fail) {
-  if (!r->provisional || r->assigning) return nullptr;
+  if (r->assigning) return nullptr;
+  if (!r->provisional) {
+    show_scores(c, r, r->allowed, "pcmk__bundle_assign");
+    return nullptr;
+  }
   r->assigning = true;
   auto instances = instances_of(r);
   show_scores(c, r, r->allowed, "pcmk__bundle_assign");
@@ -36,7 +40,10 @@ Node* assign_bundle(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fa
         }
       }
       if (Place* p = replica.child->parent->allowed.find(replica.node)) p->score = kInfinity;
+      // The clone itself has its turn when all containers have a place.
+      replica.child->parent->assigning = true;
       assign(c, replica.child, replica.node, stop_if_fail);
+      replica.child->parent->assigning = false;
     }
   }
   if (r->bundle_child) {

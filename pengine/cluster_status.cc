@@ -48,6 +48,7 @@ class Reader {
     ClusterStatus status;
     for (const Node* node : c_.nodes) status.nodes.push_back(node_status(*node));
     for (Resource* r : in_document_order()) {
+      if (r->internal && r->is_remote_connection) continue;  // A guest's connection shows as its node.
       status.resources.push_back(resource(r));
       count(r, status);
     }
@@ -149,7 +150,8 @@ class Reader {
     const engine::Definition& def = *r->def;
     s.shown_id = r->unique ? r->id : def.id;
     s.agent = def.agent_class + (def.provider.empty() ? "" : ":" + def.provider) + ":" + def.type;
-    s.role = engine::role_name(r->role);
+    const bool started_clone = r->role == Role::kStarted && engine::top(r)->promotable;
+    s.role = engine::role_name(started_clone ? Role::kUnpromoted : r->role);
     s.failed = r->failed;
     s.failure_ignored = r->failure_ignored;
     s.pending = pending_word(r->pending_task);

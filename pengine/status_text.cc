@@ -122,7 +122,7 @@ std::string node_list_text(const ClusterStatus& status, int indent) {
     if (!node.plain()) {
       const std::string at = node.host.empty() ? "" : "@" + node.host;
       printer.line(indent, fmt::format("{}Node {}{}: {}", prefix, node.name, at, node.state_text()));
-    } else {
+    } else if (node.online || node.kind != NodeStatus::Kind::kGuest) {
       lists[prefix + (node.online ? (prefix.empty() ? "Online" : "Online") : "OFFLINE")].push_back(node.name);
     }
   }

@@ -82,7 +82,7 @@ Definition container_definition(const BundleConfig& b, const BundleReplica& repl
   Definition d = primitive(fmt::format("{}-{}-{}", b.prefix, b.agent, replica.offset), "heartbeat", b.agent);
   const bool rkt = b.agent == "rkt";
   std::string run, dirs;
-  if (!rkt) run += " --restart=no";
+  if (b.agent == "docker") run += " --restart=no";
   if (!b.ip_start.empty())
     run += fmt::format("{}{}-{}", rkt ? " --hostname=" : " -h ", b.prefix, replica.offset);
   run += rkt ? " --environment=PCMK_stderr=1" : " -e PCMK_stderr=1";
@@ -114,7 +114,7 @@ Definition container_definition(const BundleConfig& b, const BundleReplica& repl
                  : fmt::format(" -p {}:{}", p.source, p.target);
   }
   if (!b.options.empty()) run += " " + b.options;
-  if (!b.host_options.empty()) run += " " + b.host_options;
+  run += " " + b.host_options;
   auto& p = d.parameters.back().pairs;
   p.emplace_back("image", b.image);
   p.emplace_back("allow_pull", "true");
@@ -123,9 +123,7 @@ Definition container_definition(const BundleConfig& b, const BundleReplica& repl
   p.emplace_back("run_opts", run);
   p.emplace_back("mount_points", dirs);
   if (inner) {
-    p.emplace_back("run_cmd", b.command.empty()
-                                  ? (rkt ? "/usr/sbin/pacemaker_remoted" : "/usr/sbin/pacemaker_remoted")
-                                  : b.command);
+    p.emplace_back("run_cmd", b.command.empty() ? "/usr/sbin/pacemaker-remoted" : b.command);
     p.emplace_back("monitor_cmd", "/bin/true");
   } else if (!b.command.empty()) {
     p.emplace_back("run_cmd", b.command);

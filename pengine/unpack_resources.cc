@@ -309,7 +309,7 @@ void unpack_resources(Cluster& c) {
     }
   }
   for (auto& r : c.resource_store) {
-    if (r.is_remote_connection || !r.meta.contains("container") || r.parent) continue;
+    if (r.is_remote_connection || !is_primitive(&r) || !r.meta.contains("container")) continue;
     Resource* host = c.find_resource(r.meta["container"]);
     if (host && host != &r && is_primitive(host)) {
       r.container = host;
