@@ -77,8 +77,8 @@ class Parser {
   };
 
   Result<void> take(const Line& line);
-  Result<void> open(const Line& line);
-  Result<void> close(const Line& line);
+  Result<void> begin_section(const Line& line);
+  Result<void> end_section(const Line& line);
   Result<void> totem(const Line& line);
   Result<void> interface(const Line& line);
   Result<void> node(const Line& line);
@@ -153,8 +153,8 @@ Result<ClusterConfig> Parser::parse(std::string_view text) {
 
 Result<void> Parser::take(const Line& line) {
   const std::string_view text = line.key;
-  if (text == "}") return close(line);
-  if (text.back() == '{') return open({line.number, trim(text.substr(0, text.size() - 1)), {}});
+  if (text == "}") return end_section(line);
+  if (text.back() == '{') return begin_section({line.number, trim(text.substr(0, text.size() - 1)), {}});
   const auto colon = text.find(':');
   if (colon == std::string_view::npos) {
     return bad(line, fmt::format("\"{}\" is neither `section {{`, `}}` nor `key: value`", shown(text)));
@@ -180,7 +180,7 @@ Result<void> Parser::take(const Line& line) {
   return {};
 }
 
-Result<void> Parser::open(const Line& line) {
+Result<void> Parser::begin_section(const Line& line) {
   if (line.key.empty()) return bad(line, "a section needs a name before the brace");
   if (line.key.find_first_of(" \t:{}") != std::string_view::npos) {
     return bad(line, fmt::format("\"{}\" is not a section's name: write `name {{` on a line of its own",
@@ -211,7 +211,7 @@ Result<void> Parser::open(const Line& line) {
   return {};
 }
 
-Result<void> Parser::close(const Line& line) {
+Result<void> Parser::end_section(const Line& line) {
   if (sections_.empty()) return bad(line, "this brace closes nothing: remove it");
   const std::string path = sections_.back().path;
   sections_.pop_back();

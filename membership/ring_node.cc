@@ -64,11 +64,11 @@ Result<std::unique_ptr<RingNode>> RingNode::create(Parts parts) {
                 "node {} is not in the nodelist of corosync.conf, or has no ring0_addr there", raw(self));
   }
   std::unique_ptr<RingNode> node(new RingNode(std::move(parts)));
-  if (auto bound = node->bind(); !bound) return fail(bound.error());
+  if (auto bound = node->bind_links(); !bound) return fail(bound.error());
   return node;
 }
 
-Result<void> RingNode::bind() {
+Result<void> RingNode::bind_links() {
   const ClusterConfig& config = parts_.config;
   const ConfiguredNode& own = *config.find(self_.node);
   for (std::size_t i = 0; i < own.addresses.size(); ++i) {
@@ -152,7 +152,7 @@ void RingNode::leave() {
 
 void RingNode::received(std::size_t link, ByteView datagram) {
   if (!running_) return;
-  const Opener::Opened opened = opener_.open(datagram);
+  const Opener::Opened opened = opener_.unseal(datagram);
   switch (opened.refusal) {
     case Refusal::kNone:
       break;

@@ -59,7 +59,7 @@ class RingNode : public Membership, private RingOutput {
   };
 
   explicit RingNode(Parts parts);
-  Result<void> bind();
+  Result<void> bind_links();
   void received(std::size_t link, ByteView datagram);
   void refused(std::size_t link, const Endpoint& peer);
   bool on_probe_reply(NodeId from, std::size_t link, ByteView frame);

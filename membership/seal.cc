@@ -135,7 +135,7 @@ Opener::Opener(Bytes cluster_key, std::string cluster_name, const std::vector<No
 }
 Opener::~Opener() = default;
 
-Opener::Opened Opener::open(ByteView datagram) {
+Opener::Opened Opener::unseal(ByteView datagram) {
   if (datagram.size() < kSealOverhead || datagram[0] != kVersion) return {Refusal::kMalformed, {}, {}};
   Reader r(datagram);
   r.u8();

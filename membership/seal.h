@@ -50,7 +50,7 @@ class Opener {
     NodeLife from;
     ByteView frame;  // Valid until the next call.
   };
-  Opened open(ByteView datagram);
+  Opened unseal(ByteView datagram);
 
  private:
   struct Sender;

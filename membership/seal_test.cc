@@ -23,11 +23,11 @@ class SealTest : public ::testing::Test {
 
 TEST_F(SealTest, OpensWhatWasSealed) {
   Sealer sealer = make(5);
-  const auto opened = opener.open(sealer.seal(as_bytes("token")));
+  const auto opened = opener.unseal(sealer.seal(as_bytes("token")));
   EXPECT_EQ(opened.refusal, Refusal::kNone);
   EXPECT_EQ(opened.from, (NodeLife{kOne, Incarnation{5}}));
   EXPECT_EQ(as_text(opened.frame), "token");
-  EXPECT_EQ(opener.open(sealer.seal({})).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.unseal(sealer.seal({})).refusal, Refusal::kNone);
 }
 
 TEST_F(SealTest, EveryChangedByteAndEveryTruncationIsRefused) {
@@ -36,45 +36,45 @@ TEST_F(SealTest, EveryChangedByteAndEveryTruncationIsRefused) {
   for (std::size_t i = 0; i < datagram.size(); ++i) {
     Bytes changed = datagram;
     changed[i] ^= 0x10;
-    EXPECT_NE(opener.open(changed).refusal, Refusal::kNone) << i;
-    EXPECT_NE(opener.open(ByteView(datagram).first(i)).refusal, Refusal::kNone) << i;
+    EXPECT_NE(opener.unseal(changed).refusal, Refusal::kNone) << i;
+    EXPECT_NE(opener.unseal(ByteView(datagram).first(i)).refusal, Refusal::kNone) << i;
   }
-  EXPECT_EQ(opener.open(datagram).refusal, Refusal::kNone);  // None of it spoilt the genuine one.
+  EXPECT_EQ(opener.unseal(datagram).refusal, Refusal::kNone);  // None of it spoilt the genuine one.
 }
 
 TEST_F(SealTest, AnotherKeyClusterOrNodeIsRefused) {
   Sealer other_cluster = make(5, "db");
-  EXPECT_EQ(opener.open(other_cluster.seal(as_bytes("x"))).refusal, Refusal::kAuth);
+  EXPECT_EQ(opener.unseal(other_cluster.seal(as_bytes("x"))).refusal, Refusal::kAuth);
   Sealer stranger = make(5, "web", kTwo);
-  EXPECT_EQ(opener.open(stranger.seal(as_bytes("x"))).refusal, Refusal::kUnknownPeer);
+  EXPECT_EQ(opener.unseal(stranger.seal(as_bytes("x"))).refusal, Refusal::kUnknownPeer);
   Sealer other_key(Bytes(128, 1), "web", {kOne, Incarnation{5}}, random);
-  EXPECT_EQ(opener.open(other_key.seal(as_bytes("x"))).refusal, Refusal::kAuth);
+  EXPECT_EQ(opener.unseal(other_key.seal(as_bytes("x"))).refusal, Refusal::kAuth);
 }
 
 TEST_F(SealTest, AReplayIsRefusedAndReorderingIsNot) {
   Sealer sealer = make(5);
   std::vector<Bytes> datagrams;
   for (int i = 0; i < 3000; ++i) datagrams.push_back(copy(sealer.seal(as_bytes("x"))));
-  EXPECT_EQ(opener.open(datagrams[10]).refusal, Refusal::kNone);
-  EXPECT_EQ(opener.open(datagrams[3]).refusal, Refusal::kNone);
-  EXPECT_EQ(opener.open(datagrams[3]).refusal, Refusal::kReplay);
-  EXPECT_EQ(opener.open(datagrams[10]).refusal, Refusal::kReplay);
-  EXPECT_EQ(opener.open(datagrams[900]).refusal, Refusal::kNone);
-  EXPECT_EQ(opener.open(datagrams[4]).refusal, Refusal::kNone);
-  EXPECT_EQ(opener.open(datagrams[2999]).refusal, Refusal::kNone);
-  EXPECT_EQ(opener.open(datagrams[5]).refusal, Refusal::kReplay);  // Older than the window.
-  EXPECT_EQ(opener.open(datagrams[900]).refusal, Refusal::kReplay);
-  EXPECT_EQ(opener.open(datagrams[2500]).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.unseal(datagrams[10]).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.unseal(datagrams[3]).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.unseal(datagrams[3]).refusal, Refusal::kReplay);
+  EXPECT_EQ(opener.unseal(datagrams[10]).refusal, Refusal::kReplay);
+  EXPECT_EQ(opener.unseal(datagrams[900]).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.unseal(datagrams[4]).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.unseal(datagrams[2999]).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.unseal(datagrams[5]).refusal, Refusal::kReplay);  // Older than the window.
+  EXPECT_EQ(opener.unseal(datagrams[900]).refusal, Refusal::kReplay);
+  EXPECT_EQ(opener.unseal(datagrams[2500]).refusal, Refusal::kNone);
 }
 
 TEST_F(SealTest, AnOlderLifePlayedBackIsRefused) {
   Sealer old = make(5);
   const Bytes first = copy(old.seal(as_bytes("old"))), second = copy(old.seal(as_bytes("old")));
-  EXPECT_EQ(opener.open(first).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.unseal(first).refusal, Refusal::kNone);
   Sealer now = make(6);
-  EXPECT_EQ(opener.open(now.seal(as_bytes("new"))).refusal, Refusal::kNone);
-  EXPECT_EQ(opener.open(second).refusal, Refusal::kReplay);
-  EXPECT_EQ(opener.open(now.seal(as_bytes("new"))).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.unseal(now.seal(as_bytes("new"))).refusal, Refusal::kNone);
+  EXPECT_EQ(opener.unseal(second).refusal, Refusal::kReplay);
+  EXPECT_EQ(opener.unseal(now.seal(as_bytes("new"))).refusal, Refusal::kNone);
 }
 
 TEST_F(SealTest, TwoLivesOfOneNodeHaveDifferentKeys) {
