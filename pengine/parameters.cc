@@ -113,11 +113,32 @@ Meta digest_parameters(Cluster& c, Resource* r, const Node* node, const std::str
   return out;
 }
 
+namespace {
+
+// Saved configurations have their passwords masked. When only those can differ, nothing changed.
+bool only_hidden_differ(const Resource& r, const HistoryOp& op, const Meta& all) {
+  if (op.secure_digest.empty()) return false;
+  const Meta hidden = digest_subset(all, op.secure_params, true);
+  const bool masked = std::any_of(hidden.begin(), hidden.end(), [](const auto& p) {
+    return !p.second.empty() && p.second.find_first_not_of('*') == std::string::npos;
+  });
+  if (!masked) return false;
+  Meta open = digest_subset(all, op.secure_params, false);
+  if (digest(open) == op.secure_digest) return true;
+  if (r.fence_device) std::erase_if(open, [](const auto& p) { return p.first.starts_with("pcmk_"); });
+  if (digest(open) == op.secure_digest) return true;
+  open.erase("CRM_meta_timeout");
+  return digest(open) == op.secure_digest;
+}
+
+}  // namespace
+
 ParameterChange compare_parameters(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
   if (op.digest.empty()) return ParameterChange::kUnknown;
   // What is configured is what a start would use, however the resource came to be active.
   const std::string task = op.interval_ms == 0 ? "start" : op.task;
   const Meta all = digest_parameters(c, r, node, task, op.interval_ms);
+  if (only_hidden_differ(*r, op, all)) return ParameterChange::kNone;
   if (!op.restart_digest.empty()) {
     const Meta restart = digest_subset(all, op.restart_params, true);
     if (digest(restart) != op.restart_digest) return ParameterChange::kRestart;

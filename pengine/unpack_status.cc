@@ -121,6 +121,7 @@ void remote_attributes(Cluster& c, Node& node, pugi::xml_node state) {
   if (is_true(attribute(state, "node_fenced"))) node.remote_was_fenced = true;
   if (auto n = parse_int(attribute(state, "node_fenced")); n && *n > 0) node.remote_was_fenced = true;
   if (!node.remote) return;
+  if (!node.remote_requires_reset) node.unclean = node.unseen = false;
   add_node_attributes(c, node, state.child("transient_attributes"), true);
   if (is_true(meta_or(node.attributes, "shutdown", "")) || shutdown_requested(node)) node.shutdown = true;
   if (is_true(meta_or(node.attributes, "standby", ""))) node.standby = true;
