@@ -15,7 +15,7 @@ class AddressEvents:
     """When `address` came to a node's interface: (wall-clock seconds, node), from `ip -ts monitor address`."""
 
     def __init__(self, lab, address):
-        self.added, self.children, self.threads = [], [], []
+        self.lab, self.added, self.children, self.threads = lab, [], [], []
         pattern = re.compile(r"\[(\S+)\](?! *Deleted).*inet " + re.escape(address) + "/")
         for node, record in lab.status()["machines"].items():
             if node == "host" or not record["on"]:
@@ -40,8 +40,7 @@ class AddressEvents:
 
     def stop(self):
         for child in self.children:
-            child.kill()
-            child.wait()
+            self.lab.end_of(child)
 
     def __enter__(self):
         return self

@@ -290,9 +290,18 @@ class Lab:
         return result
 
     def spawn(self, node, *argv, **options):
-        """Starts `argv` inside a node and returns the Popen."""
+        """Starts `argv` inside a node and returns the Popen, in a session of its own: see end_of()."""
         full, environment = self.command(node, *argv)
-        return subprocess.Popen(full, env=environment, **options)
+        return subprocess.Popen(full, env=environment, start_new_session=True, **options)
+
+    @staticmethod
+    def end_of(child):
+        """Kills what spawn() started: nsenter, and the command in the node that it only watches."""
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        child.wait()
 
 
 def all_labs():

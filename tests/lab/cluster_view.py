@@ -60,6 +60,8 @@ class View:
         resource = self.resource(name)
         if resource is None or resource.get("role") not in ("Started", "Promoted", "Unpromoted"):
             return []
+        if resource.get("pending"):  # A start that is under way has that role already.
+            return []
         return sorted(n.get("name") for n in resource.findall("node")) if resource.get("failed") != "true" else []
 
     @property

@@ -68,7 +68,7 @@ class Watch:
     """Polls from the lab's client namespace until stop(). Times are wall-clock seconds."""
 
     def __init__(self, lab, address, kind="ping", interval_ms=10):
-        self.answers = []
+        self.lab, self.answers = lab, []
         import subprocess
         self.child = lab.spawn("host", sys.executable, os.path.abspath(__file__), kind, address, str(interval_ms),
                                stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
@@ -81,8 +81,7 @@ class Watch:
             self.answers.append((float(when), text))
 
     def stop(self):
-        self.child.kill()
-        self.child.wait()
+        self.lab.end_of(self.child)
         self.thread.join()
 
     def __enter__(self):

@@ -43,6 +43,7 @@ def survive(suite, lab, cluster, ping, victim, what, hurt):
         expect([e["node"] for e in offs] == [victim], f"switched off: {[e['node'] for e in offs]}")
         expect(cluster.holders(VIP) == [where], f"the address is on {cluster.holders(VIP)}")
     with suite.step(f"{what}: it boots, rejoins, and nothing moves"):
+        lab.heal()
         cluster.wait_online(*lab.names, seconds=40)
         cluster.idle(where)
         expect(cluster.view(where).running_on("app") == [where], cluster.text(where))
@@ -60,7 +61,6 @@ def deaths(suite):
         survive(suite, lab, cluster, ping, cluster.view("n1").dc, "power loss of the DC", lab.kill)
         survive(suite, lab, cluster, ping, "n2", "a node that freezes", lab.freeze)
         survive(suite, lab, cluster, ping, "n3", "a node cut from the network", lab.cut)
-        lab.heal()
         with suite.step("the history of fencing is known on every node"):
             for node in lab.names:
                 text = lab.exec(node, "stonith_admin", "--history", "*").stdout

@@ -71,7 +71,7 @@ def quorum(suite, lab, cluster, ping):
     with suite.step("no-quorum-policy=ignore brings it up on n2 at once"):
         cluster.crm("n2", "configure", "property", "no-quorum-policy=ignore")
         cluster.wait_running("WebIP", "n2", asking="n2", seconds=5)
-        expect(cluster.holders(WEB_IP) == ["n2"], f"the address is on {cluster.holders(WEB_IP)}")
+        wait_for(lambda: cluster.holders(WEB_IP) == ["n2"], 5, "the address on n2")
         answered = len(ping.answers)
         wait_for(lambda: len(ping.answers) > answered, 5, "the address answering from n2")
 
