@@ -8,7 +8,8 @@
 namespace systole::pengine::engine {
 
 bool node_available(const Node* node, int score, bool consider_score, bool consider_guest) {
-  if (!node || !node->online || node->shutdown || node->unclean || node->standby || node->maintenance)
+  if (!node || !node->online || node->pending || node->shutdown || node->unclean || node->standby ||
+      node->maintenance)
     return false;
   if (consider_score && score < 0) return false;
   if (consider_guest && is_guest(node) && !node_of(node->remote->container, Where::kAssigned)) return false;

@@ -244,7 +244,8 @@ class Reader {
     for (Node* node : c_.nodes) {
       if (engine::contains(running, node) || r->allowed.find(node) == nullptr) continue;
       const std::string failure = first == nullptr ? "" : probe_failure(first, node);
-      s.stopped_on.emplace_back(node->name, s.disabled         ? "Stopped (disabled)"
+      s.stopped_on.emplace_back(node->name, s.disabled || (first && disabled(const_cast<Resource*>(first)))
+                                                ? "Stopped (disabled)"
                                             : !failure.empty() ? "Stopped (" + failure + ")"
                                                                : "Stopped");
     }

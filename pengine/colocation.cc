@@ -34,6 +34,27 @@ Role colocation_role(std::string_view text) {
 
 }  // namespace
 
+namespace {
+// Two that must not meet: one gives its role up on a node before the other takes its own there.
+void order_against(Cluster& c, Resource* first, Role first_role, Resource* then, Role then_role) {
+  std::vector<const char*> losing, gaining;
+  if (first_role == Role::kPromoted)
+    losing = {"demote"};
+  else if (first_role == Role::kUnpromoted)
+    losing = {"stop", "promote"};
+  else
+    losing = {"stop"};
+  if (then_role == Role::kPromoted)
+    gaining = {"promote"};
+  else if (then_role == Role::kUnpromoted)
+    gaining = {"start", "demote"};
+  else
+    gaining = {"start"};
+  for (const char* a : losing)
+    for (const char* b : gaining) order_tasks(c, first, a, then, b, kIfRequiredOnSameNode);
+}
+}  // namespace
+
 void new_colocation(Cluster& c, std::string id, std::string attribute, int score, Resource* dependent,
                     Resource* primary, Role dependent_role, Role primary_role, bool influence) {
   if (score == 0 || !dependent || !primary || dependent == primary) return;
@@ -50,6 +71,10 @@ void new_colocation(Cluster& c, std::string id, std::string attribute, int score
   insert_sorted(dependent->this_with, &col, false);
   insert_sorted(primary->with_this, &col, true);
   c.colocations.push_back(&col);
+  if (score <= -kInfinity) {
+    order_against(c, dependent, dependent_role, primary, primary_role);
+    order_against(c, primary, primary_role, dependent, dependent_role);
+  }
 }
 
 namespace {

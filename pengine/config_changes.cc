@@ -80,7 +80,11 @@ bool agent_changed(Cluster& c, Resource* r, Node* node, pugi::xml_node xml, bool
 }
 
 void check_history(Cluster& c, Resource* r, Node* node, const Cluster::ResourceHistory& h) {
-  if (r->removed) return;
+  if (r->removed) {
+    // What nobody configures any more leaves no history behind.
+    if (!is_anonymous_clone(top(r))) schedule_cleanup(c, r, node, false);
+    return;
+  }
   if (!contains(r->running_on, node)) {
     if (agent_changed(c, r, node, h.xml, false)) schedule_cleanup(c, r, node, false);
     return;

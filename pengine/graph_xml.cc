@@ -1,4 +1,5 @@
 // A transition graph as XML, in Pacemaker's form: what --save-graph writes and the tests compare.
+#include <algorithm>
 #include <pugixml.hpp>
 
 #include "pengine/scheduler.h"
@@ -36,6 +37,16 @@ pugi::xml_node append(pugi::xml_node parent, const Action& action) {
   return node;
 }
 
+bool is_xml_name(const std::string& name) {
+  const auto letter = [](char ch) {
+    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_';
+  };
+  if (name.empty() || !letter(name.front())) return false;
+  return std::all_of(name.begin(), name.end(), [&](char ch) {
+    return letter(ch) || (ch >= '0' && ch <= '9') || ch == '-' || ch == '.';
+  });
+}
+
 void append_whole(pugi::xml_node parent, const Action& action) {
   pugi::xml_node node = append(parent, action);
   if (action.kind != Action::Kind::kPseudo && !action.resource.empty()) {
@@ -47,8 +58,16 @@ void append_whole(pugi::xml_node parent, const Action& action) {
     set(primitive, "type", action.agent_type);
   }
   pugi::xml_node attributes = node.append_child("attributes");
-  for (const auto& [name, value] : action.attributes)
-    attributes.append_attribute(name.c_str()) = value.c_str();
+  for (const auto& [name, value] : action.attributes) {
+    if (is_xml_name(name)) {
+      attributes.append_attribute(name.c_str()) = value.c_str();
+      continue;
+    }
+    // A parameter may have a name that no attribute can have.
+    pugi::xml_node param = attributes.append_child("param");
+    param.append_attribute("name") = name.c_str();
+    param.append_attribute("value") = value.c_str();
+  }
 }
 
 std::string seconds(Milliseconds ms) {

@@ -237,6 +237,7 @@ void order_probes(Cluster& c) {
     if (o.then_rsc && o.first_rsc->container == o.then_rsc && then_stop) continue;
     std::uint32_t flags = kOrdered;
     if (o.flags & kIfOnSameNodeOrTarget) flags = kIfOnSameNodeOrTarget;
+    if (o.flags & kIfRequiredOnSameNode) flags = kIfRequiredOnSameNode;
     std::vector<Action*> probes;
     each_probe(o.first_rsc, probes);
     if (probes.empty()) continue;

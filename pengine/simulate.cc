@@ -88,6 +88,12 @@ void record(cib::Document& document, const Record& r, WallTime now) {
     if (!r.provider.empty()) set(resource, "provider", r.provider);
     set(resource, "type", r.type);
   }
+  // What was pending has its result now.
+  for (pugi::xml_node op = resource.child("lrm_rsc_op"); op;) {
+    const pugi::xml_node next = op.next_sibling("lrm_rsc_op");
+    if (std::string_view(op.attribute("op-status").value()) == "-1") resource.remove_child(op);
+    op = next;
+  }
   const std::string name = resource.attribute("id").value();
   const std::string key = fmt::format("{}_{}_{}", name, r.task, r.interval_ms);
   const std::string id = r.interval_ms > 0 ? key : name + "_last_0";

@@ -71,7 +71,7 @@ void unpack_nodes(Cluster& c) {
     }
     Node& node = create_node(c, id, name, type == "remote", parse_score(xml.attribute("score").value()));
     // Until the status section speaks of it, a node may be up and running anything.
-    node.unclean = type != "remote" && c.config.startup_fencing;
+    node.unclean = type != "remote" && c.config.startup_fencing && c.config.fencing;
     add_node_attributes(c, node, xml, false);
   }
 }

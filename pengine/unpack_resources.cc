@@ -305,7 +305,7 @@ void unpack_resources(Cluster& c) {
       }
     } else {
       // Startup fencing is for what may be running there.
-      node->unclean = c.config.startup_fencing;
+      node->unclean = c.config.startup_fencing && c.config.fencing;
     }
   }
   for (auto& r : c.resource_store) {
@@ -332,6 +332,21 @@ void unpack_resources(Cluster& c) {
   }
 }
 
+namespace {
+// A device that provides unfencing changes what every resource requires.
+void note_unfencing(Cluster& c) {
+  if (!c.config.fencing) return;
+  auto look = [&](const Definition& d, auto&& self) -> void {
+    for (const auto& child : d.children) self(*child, self);
+    if (d.agent_class != "stonith") return;
+    Meta meta;
+    evaluate_sets(d.meta, rule_input(c), meta);
+    if (meta_or(meta, "provides", "") == "unfencing") c.config.unfencing = true;
+  };
+  for (const auto& d : c.definitions) look(*d, look);
+}
+}  // namespace
+
 void unpack(Cluster& c, const cib::Document& document, const Options& options) {
   c.document = &document;
   c.options = options;
@@ -348,6 +363,7 @@ void unpack(Cluster& c, const cib::Document& document, const Options& options) {
     if (tag == "primitive" || tag == "group" || tag == "clone" || tag == "master" || tag == "bundle")
       c.definitions.push_back(parse_definition(c, xml));
   }
+  note_unfencing(c);
   unpack_nodes(c);
   unpack_remote_nodes(c);
   unpack_resources(c);
