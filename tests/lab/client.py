@@ -100,9 +100,6 @@ class Lab:
         os.close(read)
         if message == "ok":
             child.returncode = 0  # It outlives this process; not ours to wait for.
-            deadline = time.monotonic() + 5
-            while not os.path.exists(f"{directory}/control") and time.monotonic() < deadline:
-                time.sleep(0.002)
             return None
         child.wait()
         with open(f"{directory}/warden.log", encoding="utf-8", errors="replace") as log:

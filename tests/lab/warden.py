@@ -26,6 +26,7 @@ class Warden:
             self.lab = json.load(file)
         self.loopback = self.lab["mode"] == "loopback"
         self.machines, self.cuts, self.stopping = {}, [], False
+        self.listener = None
         self.boots = {}  # Node -> when a machine that was power-cycled has booted.
         self.events = open(f"{directory}/events.jsonl", "a", encoding="utf-8")
 
@@ -197,10 +198,13 @@ class Warden:
         except (OSError, KeyError, AttributeError) as error:
             return {"error": str(error.args[0] if isinstance(error, KeyError) else error)}
 
+    def open_doors(self):
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(f"{self.directory}/control")
+        self.listener.listen(64)
+
     def serve(self):
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(f"{self.directory}/control")
-        listener.listen(64)
+        listener = self.listener
         pipe = os.open(f"{self.directory}/shared/power.in", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         select = selectors.DefaultSelector()
         select.register(listener, selectors.EVENT_READ, self._accept)
@@ -247,6 +251,7 @@ def main():
     message = b"ok"
     try:
         warden.build()
+        warden.open_doors()
     except BaseException as error:
         message = f"{error}".encode()
     os.write(ready, message)
