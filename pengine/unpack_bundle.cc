@@ -209,12 +209,12 @@ void create_remote(Cluster& c, Resource* bundle, const BundleConfig& b, BundleRe
   } else {
     node->base_score = -kInfinity;
   }
-  node->base_discovery = Discovery::kExclusive;
+  node->base_discovery = Discovery::kNever;
   // What was unpacked earlier must not think that it may run there.
   for (auto& r : c.resource_store)
     if (Place* p2 = r.allowed.find(node)) {
       p2->score = -kInfinity;
-      p2->discovery = Discovery::kExclusive;
+      p2->discovery = Discovery::kNever;
     }
   replica.node = node;
   replica.child->allowed.clear();

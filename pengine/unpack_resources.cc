@@ -61,7 +61,7 @@ void add_location_score(Cluster& c, Resource* r, Node* node, int score, bool is_
     for (Node* n : c.nodes) add_location_score(c, r, n, score, is_default);
     return;
   }
-  if (is_default && (r->exclusive_discovery || node->base_discovery == Discovery::kExclusive)) return;
+  if (is_default && (r->exclusive_discovery || node->base_discovery == Discovery::kNever)) return;
   for (auto* child : r->children) add_location_score(c, child, node, score, is_default);
   Place* p = r->allowed.find(node);
   if (!p) p = &r->allowed.add(Place{node, node->base_score, node->base_discovery, 0});
@@ -209,7 +209,7 @@ Resource* create_resource(Cluster& c, Definition* def, Resource* parent, const s
   }
   if (c.config.symmetric) {
     for (Node* n : c.nodes) {
-      if (r.exclusive_discovery || n->base_discovery == Discovery::kExclusive) continue;
+      if (r.exclusive_discovery || n->base_discovery == Discovery::kNever) continue;
       add_location_score(c, &r, n, 0, true);
     }
   } else if (r.is_remote_connection && r.meta.contains("container")) {

@@ -223,7 +223,7 @@ unsigned update_actions(Cluster& c, Resource* by, Action* first, Action* then, c
   };
   (void)by;
   Resource* r = then->resource;
-  if (!r || !first->resource) return plain(then);
+  if (!r) return plain(then);
   const Resource* chooser = by ? by : r;
   if (chooser->variant >= Variant::kClone) {
     if (can_interleave(first, then)) return interleave(c, first, then, node, filter, type);
@@ -253,8 +253,12 @@ unsigned update_actions(Cluster& c, Resource* by, Action* first, Action* then, c
 
 ActionFlags flags_with_node(Cluster& c, Action* a, const Node* node) {
   ActionFlags f = action_flags(c, a, nullptr);
-  if (a->resource && a->resource->variant >= Variant::kClone && node)
-    f.runnable = action_flags(c, a, node).runnable;
+  if (a->resource && a->resource->variant >= Variant::kClone && node) {
+    // Only activity on the node counts, but a clone that can run anywhere can run.
+    const bool anywhere = f.runnable;
+    f = action_flags(c, a, node);
+    f.runnable |= anywhere;
+  }
   return f;
 }
 

@@ -103,6 +103,7 @@ const Node* ban_insufficient_capacity(Cluster& c, Resource* r) {
   Meta own;
   needs_of(r, own, false);
   const Meta& need = any ? all : own;
+  if (group.size() < 2 && !is_clone(top(r))) most_free = nullptr;
   if (need.empty()) return most_free;
   for (auto& p : r->allowed)
     if (node_available(p, true, false) && utilization_exceeds(c, p.node, need)) p.score = -kInfinity;
