@@ -67,9 +67,16 @@ void Replica::State::on_op(const OpMessage& message) {
   const auto mine = message.from == self ? pending.find(message.sequence) : pending.end();
   Result<Applied> result = apply_here(message.op);
   if (mine == pending.end()) return;
-  if (!result || !result->changed_configuration) return finish(message.sequence, std::move(result));
+  // A change that finds all as it asks for rests on an earlier one, which may not be on the disks yet: it
+  // waits too.
+  const Version now = document.version(), configuration{now.admin_epoch, now.epoch, 0};
+  const bool rests_on_earlier = result && !result->changed_configuration && !result->changed_status &&
+                                message.op.kind != Op::Kind::kQuery && message.op.section != "status" &&
+                                configuration > Version{};
+  if (!result || (!result->changed_configuration && !rests_on_earlier))
+    return finish(message.sequence, std::move(result));
   mine->second.applied = true;
-  mine->second.version = document.version();
+  mine->second.version = configuration;
   mine->second.result = std::move(*result);
   settle();
 }
