@@ -138,6 +138,13 @@ Config::NoQuorum effective_policy(Cluster& c, Resource* r) {
   return Q::kStop;
 }
 
+// All that is known of it is that a probe went wrong: it may be active, and then somewhere else too.
+bool known_by_failed_probe(const Cluster& c, const Resource* r) {
+  return std::any_of(c.failed_ops.begin(), c.failed_ops.end(), [r](const FailedOp& f) {
+    return f.resource == r && f.op.task == "monitor" && f.op.interval_ms == 0;
+  });
+}
+
 void update_runnable(Cluster& c, Action* a) {
   Resource* r = a->resource;
   if (!r || a->pseudo) return;
@@ -160,7 +167,10 @@ void update_runnable(Cluster& c, Action* a) {
         set_reason(a, "no quorum", true);
         break;
       case Config::NoQuorum::kFreeze:
-        if (!is_active(r, true) || r->next_role > r->role) {
+        // Beyond Pacemaker, which restarts what only a failed probe calls active: freezing starts nothing
+        // anew.
+        if (!is_active(r, true) || r->next_role > r->role ||
+            (a->task == "start" && known_by_failed_probe(c, r))) {
           a->runnable = false;
           set_reason(a, "no quorum", true);
         }

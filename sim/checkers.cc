@@ -4,7 +4,10 @@
 
 namespace systole::sim {
 
-Checkers::Checkers(Cluster& cluster, const Workload& workload) : cluster_(cluster), workload_(workload) {
+Checkers::Checkers(Cluster& cluster, const Workload& workload)
+    : cluster_(cluster),
+      workload_(workload),
+      down_by_order_(workload.singles.begin(), workload.singles.end()) {
   cluster_.world().checker = [this] { after_event(); };
   cluster_.real().happened = [this](const ClusterWorld::Event& e) { happened(e); };
   cluster_.on_change = [this](Cluster::Machine& m, const cib::Change& c) { changed(m, c); };
@@ -33,22 +36,19 @@ void Checkers::happened(const ClusterWorld::Event& event) {
   using Kind = ClusterWorld::Event::Kind;
   const char* verb = event.kind == Kind::kStarted    ? "started"
                      : event.kind == Kind::kStopped  ? "stopped"
+                     : event.kind == Kind::kDied     ? "died"
                      : event.kind == Kind::kPowerOff ? "power off"
                                                      : "power on";
   cluster_.world().trace(fmt::format("WORLD {} {} {}", event.node, verb, event.resource));
+  if (event.kind == Kind::kStopped) down_by_order_.insert(event.resource);
   if (event.kind != Kind::kStarted) return;
+  down_by_order_.erase(event.resource);
   single_activation(event.resource);
+  // What died by itself or with its host is not known to be down yet: an action under way is no breach.
   for (const Workload::Order& order : workload_.orders) {
-    if (order.then == event.resource && cluster_.real().where(order.first).empty()) {
-      violated(fmt::format("S7 order: {} started on {} while {} is active nowhere", order.then, event.node,
-                           order.first));
-    }
-  }
-  for (const Workload::Apart& apart : workload_.apart) {
-    if ((apart.a == event.resource && cluster_.real().active(event.node, apart.b)) ||
-        (apart.b == event.resource && cluster_.real().active(event.node, apart.a))) {
+    if (order.then == event.resource && down_by_order_.contains(order.first)) {
       violated(
-          fmt::format("S7 colocation -INFINITY: {} and {} together on {}", apart.a, apart.b, event.node));
+          fmt::format("S7 order: {} started on {} while {} is stopped", order.then, event.node, order.first));
     }
   }
 }
@@ -101,6 +101,13 @@ std::string Checkers::not_yet_stable() {
   }
   if (first->view.members.size() != workload_.nodes) return "the view is not whole";
   if (dcs != 1) return fmt::format("{} DCs", dcs);
+  // As Pacemaker, the engine does not order one's stop before the other's start: apart at rest.
+  for (const Workload::Apart& apart : workload_.apart) {
+    for (const std::string& node : cluster_.real().where(apart.a)) {
+      if (cluster_.real().active(node, apart.b))
+        return fmt::format("{} and {} are together on {}", apart.a, apart.b, node);
+    }
+  }
   return "";
 }
 

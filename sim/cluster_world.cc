@@ -29,6 +29,10 @@ void ClusterWorld::deactivate(const std::string& node, const std::string& resour
   if (happened) happened({Event::Kind::kStopped, node, resource});
 }
 
+void ClusterWorld::die(const std::string& node, const std::string& resource) {
+  if (active_.erase({node, resource}) != 0 && happened) happened({Event::Kind::kDied, node, resource});
+}
+
 bool ClusterWorld::active(const std::string& node, const std::string& resource) const {
   return active_.contains({node, resource});
 }
@@ -163,7 +167,7 @@ void SimProcesses::run_agent(Id id, const ProcessSpec& spec) {
         },
         fails ? kFailed : kOk);
   } else if (action == "monitor" || action == "status") {
-    if (world_.active(node_, resource) && chance(faults.service_dies)) world_.deactivate(node_, resource);
+    if (world_.active(node_, resource) && chance(faults.service_dies)) world_.die(node_, resource);
     const int code = chance(faults.monitor_fails)     ? kFailed
                      : world_.active(node_, resource) ? kOk
                                                       : kNotRunning;

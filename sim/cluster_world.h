@@ -50,14 +50,15 @@ class ClusterWorld {
   void host_lost(const std::string& node);
 
   void activate(const std::string& node, const std::string& resource);
-  void deactivate(const std::string& node, const std::string& resource);
+  void deactivate(const std::string& node, const std::string& resource);  // By its agent.
+  void die(const std::string& node, const std::string& resource);         // By itself.
   bool active(const std::string& node, const std::string& resource) const;
   // Where `resource` is active on hosts with power.
   std::vector<std::string> where(const std::string& resource) const;
   const std::set<Activity>& activities() const { return active_; }
   // Seconds do not matter: an ordered list of what really happened, for checks of order and for --trace.
   struct Event {
-    enum class Kind { kStarted, kStopped, kPowerOff, kPowerOn } kind;
+    enum class Kind { kStarted, kStopped, kDied, kPowerOff, kPowerOn } kind;
     std::string node, resource;
   };
   std::function<void(const Event&)> happened;
