@@ -114,10 +114,9 @@ void Engine::dispatch_fencing(int index) {
 
 void Engine::fenced(int transition, int index, const stonith::Outcome& outcome) {
   if (!acting_ || !transition_ || transition_->id() != transition) return;
-  if (outcome.succeeded) {
-    on_outcome(outcome);  // The document first: what follows in the graph relies on it.
-    return confirm(index, true);
-  }
+  // on_outcome() came before this, so the document is on its way to say it: what follows in the graph comes
+  // after.
+  if (outcome.succeeded) return confirm(index, true);
   const std::string& target = outcome.request.target;
   const unsigned failures = ++fence_failures_[target];
   const Duration wait = std::min<Duration>(kFenceRetryMost, Seconds(1) * (1U << std::min(failures - 1, 10U)));
