@@ -34,7 +34,8 @@ Environment ocf_environment(const AgentId& agent, const std::string& instance, c
   e["OCF_RESOURCE_PROVIDER"] = agent.provider;
   e["OCF_EXIT_REASON_PREFIX"] = kReasonPrefix;
   e["OCF_RESKEY_CRM_meta_on_node"] = node_name;
-  e["HA_RSCTMP"] = "/run/resource-agents";
+  // Nodes that share one file system, told apart by their run folders, must not share their agents' state.
+  e["HA_RSCTMP"] = paths.run == Paths{}.run ? "/run/resource-agents" : paths.run + "/resource-agents";
   e["HA_cluster_type"] = "corosync";
   e["HA_quorum_type"] = "corosync";
   e["HA_logfacility"] = "none";  // What agents say on standard error reaches us.

@@ -108,7 +108,9 @@ class Demo:
                                   "the page answering again")
             moments.append((when - dead, f"the client gets the page again: {text}"))
         self.cluster.wait_online(*self.lab.names, seconds=30)
-        moments.append((time.time() - dead, f"{victim} has booted and is a member again; the service stays on {where}"))
+        self.cluster.idle(survivor)
+        where = self.cluster.wait_running(self.resource, asking=survivor)
+        moments.append((time.time() - dead, f"{victim} has booted and is a member again; the service is on {where}"))
         for event in self.lab.events():
             if event["time"] > dead and event["what"] == "power":
                 moments.append((event["time"] - dead, f"{event['by'] or 'a node'} asks the power switch: {event['action']} {event['node']}"))

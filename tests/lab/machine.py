@@ -2,6 +2,7 @@
 as processes of this host whose folders are moved by the environment."""
 import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -172,7 +173,8 @@ class LoopbackMachine(Machine):
     def power_on(self):
         if self.on():
             return
-        os.makedirs(f"{self.directory}/run/{self.name}/resource-agents", exist_ok=True)
+        shutil.rmtree(f"{self.directory}/run/{self.name}", ignore_errors=True)  # As /run is empty after a boot.
+        os.makedirs(f"{self.directory}/run/{self.name}/resource-agents")
         self._boot(self._main, 0)
         self._await_boot()
 
