@@ -98,6 +98,8 @@ bool finalize_assignment(Cluster& c, Resource* r, Node* node, bool force, bool s
     return changed;
   }
   r->assigned = node;
+  const Place* place = r->allowed.find(node);
+  r->assigned_score = place ? place->score : node->base_score;
   node->allocated.push_back(r);
   ++node->assigned_count;
   consume_utilization(node, r);

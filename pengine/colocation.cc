@@ -383,15 +383,17 @@ bool matches_role(const Resource* r, Role role) {
   return role == Role::kUnknown || role_of(r, false) == role;
 }
 
-// Keep only nodes where the primary's instances are.
-void ban_others(Resource* dependent, const std::vector<Node*>& primaries, const Colocation& col,
-                bool only_update) {
-  std::set<std::string> values;
-  for (const Node* n : primaries) values.insert(attribute_at(n, col.attribute, nullptr, true));
+// The score with which an instance holds its node: for a group, that of its first member.
+int held_score(const Resource* r) {
+  while (!is_primitive(r) && !r->children.empty()) r = r->children.front();
+  return r->assigned_score;
+}
+
+// Keep only nodes where the primary's instances are; those count with what the instances like them.
+void intersect(Resource* dependent, const std::string& attribute, const std::map<std::string, int>& held) {
   for (auto& p : dependent->allowed) {
-    const bool with = values.contains(attribute_at(p.node, col.attribute, nullptr, true));
-    if (with && !only_update) continue;
-    if (!with) p.score = -kInfinity;
+    auto it = held.find(attribute_at(p.node, attribute, nullptr, true));
+    p.score = it == held.end() ? -kInfinity : add_scores(p.score, it->second);
   }
 }
 
@@ -416,8 +418,13 @@ void with_clone(Cluster& c, Resource* dependent, Resource* primary, const Coloca
       std::set<std::string> values;
       for (Node* n : nodes) values.insert(attribute_at(n, col.attribute, primary, true));
       if (col.score >= kInfinity) {
-        for (auto& p : dependent->allowed)
-          if (!values.contains(attribute_at(p.node, col.attribute, nullptr, true))) p.score = -kInfinity;
+        std::map<std::string, int> held;
+        for (auto* instance : primary->children) {
+          Node* n = node_of(instance, Where::kAssigned);
+          if (n && role_of(instance, false) == col.primary_role)
+            held[attribute_at(n, col.attribute, primary, true)] = held_score(instance);
+        }
+        intersect(dependent, col.attribute, held);
       } else if (!values.empty()) {
         // Scores of the instances are spread over the nodes that match.
         std::map<std::string, int> sum;
@@ -474,12 +481,13 @@ void with_clone(Cluster& c, Resource* dependent, Resource* primary, const Coloca
     return;
   }
   if (col.score >= kInfinity) {
-    std::vector<Node*> nodes;
+    std::map<std::string, int> held;
     for (auto* instance : primary->children) {
       Node* n = node_of(instance, Where::kAssigned);
-      if (n && matches_role(instance, col.primary_role) && !contains(nodes, n)) nodes.push_back(n);
+      if (n && matches_role(instance, col.primary_role))
+        held[attribute_at(n, col.attribute, nullptr, true)] = 0;
     }
-    ban_others(dependent, nodes, col, false);
+    intersect(dependent, col.attribute, held);
     return;
   }
   for (auto* instance : primary->children) apply_colocation(c, dependent, instance, col, false);
@@ -508,7 +516,11 @@ void with_bundle(Cluster& c, Resource* dependent, Resource* primary, const Coloc
       continue;
     if (!contains(nodes, chosen)) nodes.push_back(chosen);
   }
-  if (col.score >= kInfinity) ban_others(dependent, nodes, col, false);
+  if (col.score >= kInfinity) {
+    std::map<std::string, int> held;
+    for (Node* n : nodes) held[attribute_at(n, col.attribute, nullptr, true)] = 0;
+    intersect(dependent, col.attribute, held);
+  }
 }
 
 // The best score of any node of the source that shares the attribute's value.

@@ -279,6 +279,7 @@ struct Resource {
   bool interleave = false, ordered = false, added_promoted_constraints = false;
   int instance = -1;
   int promotion_score = 0, sort_index = 0;
+  int assigned_score = 0;  // Of the node it was assigned to, at that moment.
   std::string unused;
   Notify start_notify, stop_notify, promote_notify, demote_notify;
   bool has_notify[4] = {false, false, false, false};
