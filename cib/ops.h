@@ -31,6 +31,8 @@ struct Op {
   // Replacing the whole CIB and erasing leave <status> as it is: on a live cluster it is what is known of
   // running resources. Replica::submit sets it.
   bool keep_status = false;
+  std::string
+      quorum_view;  // cib/@update-quorum of a configuration change: set by Replica, never by a caller.
   bool no_children = false;  // Query: attributes only.
   bool node_path = false;    // Query by xpath: the paths of what matches, one a line.
   std::string user;          // Who, for ACL and the journal: "root", "hacluster"…

@@ -83,7 +83,10 @@ void Replica::State::on_op(const OpMessage& message) {
 
 Result<Applied> Replica::State::apply_here(const Op& op) {
   const Version before = document.version();
-  Result<Applied> result = cib::apply(document, op);
+  Op stamped = op;
+  stamped.quorum_view =
+      has_majority ? fmt::format("{}.{}", view.id.sequence, raw(view.id.representative)) : "";
+  Result<Applied> result = cib::apply(document, stamped);
   if (!result) {
     log.info("a change by {} is refused: {}", author_of(op), result.error().message);
     return result;
@@ -218,7 +221,11 @@ Result<void> Replica::start() {
   return {};
 }
 
-void Replica::on_view(const membership::View& view) { state_->on_view(view); }
+void Replica::on_view(const membership::View& view, bool majority) { state_->on_view(view, majority); }
+void Replica::on_quorum(bool majority) {
+  state_->has_majority = majority;
+  if (majority && state_->synced) state_->quorum_view = state_->view.id;
+}
 void Replica::on_message(NodeId sender, ByteView message) {
   if (const auto payload = state_->channel.receive(sender, message)) state_->dispatch(sender, *payload);
 }

@@ -3,9 +3,9 @@
 // and reported as critical). A configuration change is acknowledged when it is on the disks of a majority of
 // the view.
 //
-// After a view is installed its members compare versions and digests; the best document (highest triple; ties
-// by digest) is sent to those that have another, and only then does `synced` come, at the same place in the
-// total order for all. A document that lost is kept in the journal. Operations submitted meanwhile wait.
+// After a view is installed its members compare versions and digests; the best document is sent to those that
+// have another, and only then does `synced` come, at the same place in the total order for all. A document
+// that lost is kept in the journal. Operations submitted meanwhile wait.
 //
 // State machine: events in (on_view, on_message, timers of the port), effects out through the functions of
 // Effects. Runs on the main loop.
@@ -49,7 +49,9 @@ class Replica {
 
   // Reads the journal. Damage is logged and survived; only an unreadable disk is an error.
   Result<void> start();
-  void on_view(const membership::View& view);
+  // `majority`: the members hold a real majority of the votes (not two_node's lone half).
+  void on_view(const membership::View& view, bool majority = false);
+  void on_quorum(bool majority);
   void on_message(NodeId sender, ByteView message);
 
   // Queries answer at once from the local document. Changes: `done` after ordering, application here and, for

@@ -1,8 +1,11 @@
 // One document in a view. Each member says what it has; all of them then choose alike, by rules that know
-// only these statements: the highest version; among several documents of that version the one that most
-// members have, then the greater digest. The lowest node that has it sends it when somebody needs it. The
-// place of the last statement or of the document in the total order is where the view is synced.
+// only these statements: the highest admin_epoch; then the document that went through the latest view with a
+// majority, so that what a majority acknowledged never gives way to what a minority made of an older one;
+// then the highest version; among several documents of that version the one that most members have, then the
+// greater digest. The lowest node that has it sends it when somebody needs it. The place of the last
+// statement or of the document in the total order is where the view is synced.
 #include <algorithm>
+#include <charconv>
 
 #include "cib/replica_state.h"
 
@@ -12,8 +15,24 @@ namespace {
 constexpr std::uint32_t kMaxRounds = 5;  // In one view: a replica that cannot be repaired is left out then.
 }
 
-void Replica::State::on_view(const membership::View& v) {
+// cib/@update-quorum ("sequence.representative"), or this life's last agreement with a majority if that is
+// later.
+RingId Replica::State::known_quorum_view() const {
+  const std::string_view text = document.root().attribute("update-quorum").value();
+  RingId stored;
+  std::uint32_t representative = 0;
+  const char* end = text.data() + text.size();
+  const auto sequence = std::from_chars(text.data(), end, stored.sequence);
+  if (sequence.ec != std::errc{} || sequence.ptr == end || *sequence.ptr != '.' ||
+      std::from_chars(sequence.ptr + 1, end, representative).ec != std::errc{})
+    return quorum_view;
+  stored.representative = NodeId{representative};
+  return std::max(stored, quorum_view);
+}
+
+void Replica::State::on_view(const membership::View& v, bool majority_of_votes) {
   view = v;
+  has_majority = majority_of_votes;
   in_view = true;
   queue.clear();  // The senders send them again.
   channel.new_view();
@@ -29,6 +48,7 @@ void Replica::State::begin_round(std::uint32_t next) {
   message.sync = sync_id();
   message.stamp = stamp();
   message.lineage = lineage;
+  message.quorum_view = known_quorum_view();
   message.durable = keeper.journaled().has_value();
   message.journaled = keeper.journaled().value_or(Version{});
   message.applied = applied;
@@ -44,19 +64,29 @@ void Replica::State::on_state(NodeId sender, StateMessage message) {
 }
 
 void Replica::State::choose() {
-  std::map<std::pair<Version, std::string>, std::size_t> holders;
-  for (const auto& [node, state] : states) ++holders[{state.stamp.version, state.stamp.digest}];
-  const Version newest = holders.rbegin()->first.first;
-  auto best = holders.end();
-  for (auto candidate = holders.begin(); candidate != holders.end(); ++candidate)
-    if (candidate->first.first == newest && (best == holders.end() || candidate->second >= best->second))
-      best = candidate;
+  struct Holders {
+    RingId quorum_view;
+    std::size_t count = 0;
+  };
+  std::map<std::pair<Version, std::string>, Holders> documents;
+  for (const auto& [node, state] : states) {
+    Holders& holders = documents[{state.stamp.version, state.stamp.digest}];
+    holders.quorum_view = std::max(holders.quorum_view, state.quorum_view);
+    ++holders.count;
+  }
+  const auto rank = [](const auto& entry) {
+    const Version& version = entry.first.first;
+    return std::tie(version.admin_epoch, entry.second.quorum_view, version, entry.second.count,
+                    entry.first.second);
+  };
+  const auto best = std::max_element(documents.begin(), documents.end(),
+                                     [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
   const Stamp winner{best->first.first, best->first.second};
   for (auto state = states.rbegin(); state != states.rend(); ++state)
     if (state->second.stamp == winner) source = state->first;
   chosen = true;
-  if (best->second == states.size()) return complete();
-  log.info("the CIB {} of {} is the newest of {} members", to_string(winner.version), name_of_source(),
+  if (best->second.count == states.size()) return complete();
+  log.info("the CIB {} of {} is the best of {} members", to_string(winner.version), name_of_source(),
            states.size());
   if (source == self.node) channel.send(encode(DocumentMessage{sync_id(), document.serialize()}));
 }
@@ -129,6 +159,7 @@ void Replica::State::complete() {
     if (state.stamp == states.at(source).stamp && state.durable) disks[node].journaled = state.journaled;
   const std::vector<NodeId> newcomers = joined();
   lineage = view.id;
+  quorum_view = has_majority ? view.id : states.at(source).quorum_view;
   synced = true;
   digests.clear();
   remember();

@@ -153,6 +153,7 @@ struct Encoder {
     w.put(m.sync);
     w.put(m.stamp);
     w.put(m.lineage);
+    w.put(m.quorum_view);
     w.number<std::uint8_t>(m.durable);
     w.put(m.journaled);
     w.put(m.applied);
@@ -190,6 +191,7 @@ Message read_message(std::uint8_t type, Reader& r) {
       m.sync = r.sync();
       m.stamp = r.stamp();
       m.lineage = r.ring();
+      m.quorum_view = r.ring();
       m.durable = r.flag();
       m.journaled = r.version();
       m.applied = r.table();

@@ -46,7 +46,8 @@ struct OpMessage {
 struct StateMessage {
   SyncId sync;
   Stamp stamp;
-  RingId lineage;  // The view in which this document was last agreed on; zero: never in this life.
+  RingId lineage;      // The view in which this document was last agreed on; zero: never in this life.
+  RingId quorum_view;  // The last view with a majority that this document went through; zero: none known.
   bool durable = false;
   Version journaled;  // When durable: the version up to which it is on the disk.
   AppliedTable applied;

@@ -87,7 +87,7 @@ void Node::State::on_view(const membership::View& installed, const membership::Q
              fmt::join(names, " "), quorum.quorate ? "with" : "without");
   engine.on_view(view, quorum.quorate);
   fencer.on_view(view, names);
-  replica.on_view(view);
+  replica.on_view(view, has_majority());
   for (const auto& observer : view_observers) observer(view);
 }
 
@@ -95,6 +95,7 @@ void Node::State::on_quorum(const membership::Quorum& judged) {
   quorum = judged;
   log.notice("this partition {} quorum", quorum.quorate ? "has" : "has no");
   engine.on_quorum(quorum.quorate);
+  replica.on_quorum(has_majority());
 }
 
 // On a later turn: what is submitted from within would be sent twice.

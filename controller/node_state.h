@@ -21,6 +21,9 @@ struct Node::State {
   // From the membership.
   void on_view(const membership::View& installed, const membership::Quorum& judged);
   void on_quorum(const membership::Quorum& judged);
+  // Quorate by votes: the lone half of two_node may act, but its documents carry no more weight than the
+  // other's.
+  bool has_majority() const { return quorum.quorate && 2 * quorum.votes > quorum.expected_votes; }
   // From the replica.
   void on_synced(const membership::View& at, const std::vector<NodeId>& joined);
   void on_change(const cib::Change& change);

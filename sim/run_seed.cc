@@ -152,8 +152,8 @@ void Run::administer(std::uint64_t draw) {
     op.client = "sim";
     op.origin = m.name;
     op.when = world_.wall();
-    m.node->cib().submit(op, [this, mark, quorate = m.ring->status().quorum.quorate, view = m.view.id,
-                              &m](const Result<cib::Applied>& r) {
+    m.node->cib().submit(op, [this, mark, quorate = 2 * m.view.members.size() > workload_.nodes,
+                              view = m.view.id, &m](const Result<cib::Applied>& r) {
       if (!r || mark.empty() || !quorate) return;
       if (!m.ring || m.view.id != view)
         return;  // The view it was acknowledged in is not the one it was asked in.
