@@ -167,7 +167,8 @@ Result<Applied> apply_checked(Document& document, const Op& op) {
       edit.configuration() || next->epoch != now.epoch || next->admin_epoch != now.admin_epoch;
   if (applied.changed_configuration) {
     if (op.when != WallTime{}) edit.set(edit.root(), "cib-last-written", written_at(op.when));
-    if (!op.quorum_view.empty()) edit.set(edit.root(), "update-quorum", op.quorum_view);
+    if (!op.quorum_view.empty())
+      edit.set(edit.root(), "update-quorum", fmt::format("{}.{}", op.quorum_view, next->epoch));
     if (!op.origin.empty()) edit.set(edit.root(), "update-origin", op.origin);
     if (!op.client.empty()) edit.set(edit.root(), "update-client", op.client);
     if (!op.user.empty()) edit.set(edit.root(), "update-user", op.user);

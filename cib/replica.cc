@@ -93,6 +93,7 @@ Result<Applied> Replica::State::apply_here(const Op& op) {
   }
   if (!result->changed_configuration && !result->changed_status) return result;
   remember();
+  if (result->changed_configuration && has_majority) mark_majority();
   if (result->changed_configuration) keeper.changed(op, *result, author_of(op));
   Change change;
   change.op = &op;
@@ -224,7 +225,7 @@ Result<void> Replica::start() {
 void Replica::on_view(const membership::View& view, bool majority) { state_->on_view(view, majority); }
 void Replica::on_quorum(bool majority) {
   state_->has_majority = majority;
-  if (majority && state_->synced) state_->quorum_view = state_->view.id;
+  if (majority && state_->synced) state_->mark_majority();
 }
 void Replica::on_message(NodeId sender, ByteView message) {
   if (const auto payload = state_->channel.receive(sender, message)) state_->dispatch(sender, *payload);

@@ -47,7 +47,8 @@ struct Replica::State {
 
   // replica_sync.cc
   void on_view(const membership::View& v, bool majority_of_votes);
-  RingId known_quorum_view() const;
+  MajorityMark known_mark() const;
+  void mark_majority() { mark = {view.id, document.version().epoch}; }
   void begin_round(std::uint32_t next);
   void on_state(NodeId sender, StateMessage message);
   void on_document(NodeId sender, const DocumentMessage& message);
@@ -77,7 +78,7 @@ struct Replica::State {
   std::uint32_t round = 0;
   bool in_view = false, synced = false;
   bool has_majority = false;
-  RingId quorum_view;  // See StateMessage; of this life. The document's own is in cib/@update-quorum.
+  MajorityMark mark;  // Of this life; the document's own is in cib/@update-quorum.
   SyncId sync_id() const { return {view.id, round}; }
 
   std::map<NodeId, StateMessage> states;  // Of this round.

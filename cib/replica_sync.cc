@@ -1,5 +1,5 @@
 // One document in a view. Each member says what it has; all of them then choose alike, by rules that know
-// only these statements: the highest admin_epoch; then the document that went through the latest view with a
+// only these statements: the highest admin_epoch; then the document that went furthest with a
 // majority, so that what a majority acknowledged never gives way to what a minority made of an older one;
 // then the highest version; among several documents of that version the one that most members have, then the
 // greater digest. The lowest node that has it sends it when somebody needs it. The place of the last
@@ -15,19 +15,19 @@ namespace {
 constexpr std::uint32_t kMaxRounds = 5;  // In one view: a replica that cannot be repaired is left out then.
 }
 
-// cib/@update-quorum ("sequence.representative"), or this life's last agreement with a majority if that is
-// later.
-RingId Replica::State::known_quorum_view() const {
+// cib/@update-quorum ("sequence.representative.epoch"), or what this life knows if that is later.
+MajorityMark Replica::State::known_mark() const {
   const std::string_view text = document.root().attribute("update-quorum").value();
-  RingId stored;
-  std::uint32_t representative = 0;
-  const char* end = text.data() + text.size();
-  const auto sequence = std::from_chars(text.data(), end, stored.sequence);
-  if (sequence.ec != std::errc{} || sequence.ptr == end || *sequence.ptr != '.' ||
-      std::from_chars(sequence.ptr + 1, end, representative).ec != std::errc{})
-    return quorum_view;
-  stored.representative = NodeId{representative};
-  return std::max(stored, quorum_view);
+  std::uint64_t numbers[3] = {};
+  const char* at = text.data();
+  const char* end = at + text.size();
+  for (std::uint64_t& number : numbers) {
+    const auto read = std::from_chars(at, end, number);
+    if (read.ec != std::errc{}) return mark;
+    at = read.ptr == end ? end : read.ptr + 1;
+  }
+  const RingId stored{numbers[0], NodeId{static_cast<std::uint32_t>(numbers[1])}};
+  return std::max(MajorityMark{stored, numbers[2]}, mark);
 }
 
 void Replica::State::on_view(const membership::View& v, bool majority_of_votes) {
@@ -48,7 +48,7 @@ void Replica::State::begin_round(std::uint32_t next) {
   message.sync = sync_id();
   message.stamp = stamp();
   message.lineage = lineage;
-  message.quorum_view = known_quorum_view();
+  message.majority = known_mark();
   message.durable = keeper.journaled().has_value();
   message.journaled = keeper.journaled().value_or(Version{});
   message.applied = applied;
@@ -65,19 +65,18 @@ void Replica::State::on_state(NodeId sender, StateMessage message) {
 
 void Replica::State::choose() {
   struct Holders {
-    RingId quorum_view;
+    MajorityMark mark;
     std::size_t count = 0;
   };
   std::map<std::pair<Version, std::string>, Holders> documents;
   for (const auto& [node, state] : states) {
     Holders& holders = documents[{state.stamp.version, state.stamp.digest}];
-    holders.quorum_view = std::max(holders.quorum_view, state.quorum_view);
+    holders.mark = std::max(holders.mark, state.majority);
     ++holders.count;
   }
   const auto rank = [](const auto& entry) {
     const Version& version = entry.first.first;
-    return std::tie(version.admin_epoch, entry.second.quorum_view, version, entry.second.count,
-                    entry.first.second);
+    return std::tie(version.admin_epoch, entry.second.mark, version, entry.second.count, entry.first.second);
   };
   const auto best = std::max_element(documents.begin(), documents.end(),
                                      [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
@@ -159,7 +158,8 @@ void Replica::State::complete() {
     if (state.stamp == states.at(source).stamp && state.durable) disks[node].journaled = state.journaled;
   const std::vector<NodeId> newcomers = joined();
   lineage = view.id;
-  quorum_view = has_majority ? view.id : states.at(source).quorum_view;
+  mark = states.at(source).majority;
+  if (has_majority) mark_majority();
   synced = true;
   digests.clear();
   remember();

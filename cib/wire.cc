@@ -153,7 +153,8 @@ struct Encoder {
     w.put(m.sync);
     w.put(m.stamp);
     w.put(m.lineage);
-    w.put(m.quorum_view);
+    w.put(m.majority.view);
+    w.number(m.majority.epoch);
     w.number<std::uint8_t>(m.durable);
     w.put(m.journaled);
     w.put(m.applied);
@@ -191,7 +192,8 @@ Message read_message(std::uint8_t type, Reader& r) {
       m.sync = r.sync();
       m.stamp = r.stamp();
       m.lineage = r.ring();
-      m.quorum_view = r.ring();
+      m.majority.view = r.ring();
+      m.majority.epoch = r.number<std::uint64_t>();
       m.durable = r.flag();
       m.journaled = r.version();
       m.applied = r.table();

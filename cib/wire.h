@@ -36,6 +36,14 @@ struct Stamp {  // A document by name.
   bool operator==(const Stamp&) const = default;
 };
 
+// How far a document went with a majority: the last view that had one, and the configuration's epoch there.
+// Zero: not known to have gone with any.
+struct MajorityMark {
+  RingId view;
+  std::uint64_t epoch = 0;
+  auto operator<=>(const MajorityMark&) const = default;
+};
+
 struct OpMessage {
   NodeLife from;
   std::uint64_t sequence = 0;  // From 1, in each life.
@@ -46,8 +54,8 @@ struct OpMessage {
 struct StateMessage {
   SyncId sync;
   Stamp stamp;
-  RingId lineage;      // The view in which this document was last agreed on; zero: never in this life.
-  RingId quorum_view;  // The last view with a majority that this document went through; zero: none known.
+  RingId lineage;         // The view in which this document was last agreed on; zero: never in this life.
+  MajorityMark majority;  // Of this document.
   bool durable = false;
   Version journaled;  // When durable: the version up to which it is on the disk.
   AppliedTable applied;
