@@ -147,6 +147,42 @@ TEST(Replica, ALoserOfASplitGivesWayAndIsKeptWithANote) {
   EXPECT_NE(loser->document.find("id=\"c\""), std::string::npos);
 }
 
+TEST(Replica, WhatAMajorityAcknowledgedBeatsAHigherVersionOfAMinority) {
+  TestBus bus(3);
+  bus.view({1, 2, 3}, true);
+  bus.run();
+  bus.view({1, 2}, true);
+  bus.view({3});
+  bus.run();
+  bus.submit(1, make_primitive("a"));
+  for (const char* id : {"c", "d", "e"}) bus.submit(3, make_primitive(id));
+  bus.run();
+  ASSERT_GT(bus.node(3).replica->version(), bus.node(1).replica->version());
+  bus.view({1, 2, 3}, true);
+  bus.run();
+  EXPECT_EQ(bus.resources(3), "a ");
+  EXPECT_EQ(bus.digest(3), bus.digest(1));
+}
+
+TEST(Replica, AMajoritysDocumentBeatsAMinoritysAfterARestartToo) {
+  TestBus bus(3);
+  bus.view({1, 2, 3}, true);
+  bus.run();
+  bus.view({1, 2}, true);
+  bus.view({3});
+  bus.run();
+  bus.submit(1, make_primitive("a"));
+  for (const char* id : {"c", "d", "e"}) bus.submit(3, make_primitive(id));
+  bus.run();
+  for (const unsigned id : {1U, 2U, 3U}) {
+    bus.crash(id);
+    bus.start(id);
+  }
+  bus.view({1, 2, 3}, true);
+  bus.run();
+  EXPECT_EQ(bus.resources(3), "a ");
+}
+
 TEST(Replica, TheSameVersionWithOtherContentIsDecidedAlikeByAll) {
   TestBus bus(3);
   for (const unsigned n : {1U, 2U, 3U}) bus.view({n});

@@ -236,13 +236,13 @@ class TestBus {
   }
 
   // A new view of these nodes. What they had sent and was not ordered yet goes into the new view.
-  void view(const std::vector<unsigned>& members) {
+  void view(const std::vector<unsigned>& members, bool majority = false) {
     membership::View v;
     v.id = {++ring_, NodeId{members.front()}};
     for (const unsigned id : members) v.members.push_back(node(id).life);
     for (const unsigned id : members) {
       node(id).view = v;
-      node(id).replica->on_view(v);
+      node(id).replica->on_view(v, majority);
     }
   }
 
