@@ -39,6 +39,36 @@ TEST(AsioRuntime, SaysWhichPeerRefused) {
   EXPECT_EQ(refused, (Endpoint{"127.0.0.1", 9}));
 }
 
+// Two members of one group on this host; `group` and the interface's address as given.
+void expect_group(const std::string& group, const std::string& interface) {
+  AsioRuntime runtime;
+  const auto port = static_cast<std::uint16_t>(21000 + getpid() % 20000);
+  int heard = 0;
+  const Network::Handler handler{[&](const Endpoint&, ByteView d) {
+                                   EXPECT_EQ(as_text(d), "all");
+                                   if (++heard == 2) runtime.stop();
+                                 },
+                                 {}};
+  auto a = runtime.network().join({group, port}, interface, 1, handler);
+  ASSERT_TRUE(a) << a.error().message;
+  auto b = runtime.network().join({group, port}, interface, 1, handler);
+  ASSERT_TRUE(b) << b.error().message;
+  EXPECT_TRUE((*a)->send({group, port}, as_bytes("all")));
+  runtime.timers().after(Seconds(5), [&] { runtime.stop(); });
+  runtime.run();
+  EXPECT_EQ(heard, 2);
+}
+
+TEST(AsioRuntime, AGroupHearsWhatOneOfItSends) { expect_group("239.192.7.7", "127.0.0.1"); }
+
+TEST(AsioRuntime, ADatagramThatTheInterfaceCannotTakeIsToldAndNotFragmented) {
+  AsioRuntime runtime;
+  auto socket = runtime.network().bind({"127.0.0.1", 0}, {});
+  ASSERT_TRUE(socket) << socket.error().message;
+  EXPECT_TRUE((*socket)->send({"127.0.0.1", 9}, Bytes(1000)));
+  EXPECT_FALSE((*socket)->send({"127.0.0.1", 9}, Bytes(65530)));
+}
+
 TEST(AsioRuntime, ACancelledTimerStaysSilent) {
   AsioRuntime runtime;
   bool fired = false;

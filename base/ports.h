@@ -55,8 +55,9 @@ struct Endpoint {
 class DatagramSocket {
  public:
   virtual ~DatagramSocket() = default;  // Closes; no callback after it.
-  // Best effort, never blocks: a full buffer drops, as a network would.
-  virtual void send(const Endpoint& to, ByteView datagram) = 0;
+  // Best effort, never blocks: a full buffer drops, as a network would. Datagrams are never fragmented on
+  // their way; false: this one is larger than the interface takes.
+  virtual bool send(const Endpoint& to, ByteView datagram) = 0;
 };
 
 class Network {
@@ -68,6 +69,11 @@ class Network {
   virtual ~Network() = default;
   // Errors: kIo, naming the address and what is wrong with it (not on this host, port in use).
   virtual Result<std::unique_ptr<DatagramSocket>> bind(const Endpoint& local, Handler handler) = 0;
+  // Receives what is sent to `group`, a multicast group or the broadcast address of a network of this host,
+  // on the interface that has the address `interface`; what is sent to the group through it leaves there and
+  // is heard on this host too. `ttl`: hops of multicast, 1 to 255; a broadcast has none. Errors: kIo.
+  virtual Result<std::unique_ptr<DatagramSocket>> join(const Endpoint& group, const std::string& interface,
+                                                       unsigned ttl, Handler handler) = 0;
 };
 
 // Small files: configuration, keys, ring ids. (The CIB's journal is a port of its own: cib/journal.h.)

@@ -49,38 +49,42 @@ Duration SeededRandom::between(Duration least, Duration most) {
          Duration(static_cast<std::int64_t>(below(static_cast<std::uint64_t>((most - least).count()) + 1)));
 }
 
-// A socket is known to the world by its endpoint for as long as it lives.
+// A socket is known to the world by its endpoint for as long as it lives, or as a member of its group.
 class World::Socket : public DatagramSocket {
  public:
-  Socket(World& world, Host& host, Endpoint local, Network::Handler handler)
+  Socket(World& world, Host& host, Endpoint local, std::optional<Endpoint> group, Network::Handler handler)
       : world_(world),
         host_(host),
         life_(host.life()),
         local_(std::move(local)),
+        group_(std::move(group)),
         handler_(std::move(handler)) {
-    world_.sockets_[local_] = this;
+    slot() = this;
   }
   ~Socket() override { close(); }
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  void send(const Endpoint& to, ByteView datagram) override {
+  bool send(const Endpoint& to, ByteView datagram) override {
     if (open_ && host_.up() && host_.life() == life_) world_.deliver(host_, local_, to, datagram);
+    return true;
   }
   void close() {
     if (!open_) return;
     open_ = false;
-    const auto found = world_.sockets_.find(local_);
-    if (found != world_.sockets_.end() && found->second == this) world_.sockets_.erase(found);
+    if (slot() == this) slot() = nullptr;
   }
   Host& host() { return host_; }
   Network::Handler& handler() { return handler_; }
 
  private:
+  Socket*& slot() { return group_ ? world_.groups_[*group_][local_.address] : world_.sockets_[local_]; }
+
   World& world_;
   Host& host_;
   std::uint64_t life_;
   Endpoint local_;
+  std::optional<Endpoint> group_;
   Network::Handler handler_;
   bool open_ = true;
 };
@@ -99,16 +103,23 @@ struct Host::Life : Clock, Timers, Network {
   void post(std::function<void()> task) override { after(Duration::zero(), std::move(task)); }
 
   Result<std::unique_ptr<DatagramSocket>> bind(const Endpoint& local, Handler handler) override {
-    const bool mine =
-        std::find(host.addresses_.begin(), host.addresses_.end(), local.address) != host.addresses_.end();
-    if (!mine) {
-      return fail(Errc::kIo, "cannot listen on UDP {} port {}: not an address of {}", local.address,
-                  local.port, host.name_);
-    }
-    if (world.sockets_.contains(local)) {
+    if (auto mine = check_mine(local); !mine) return fail(mine.error());
+    if (world.socket_at(local) != nullptr) {
       return fail(Errc::kIo, "cannot listen on UDP {} port {}: in use", local.address, local.port);
     }
-    return std::make_unique<World::Socket>(world, host, local, std::move(handler));
+    return std::make_unique<World::Socket>(world, host, local, std::nullopt, std::move(handler));
+  }
+  Result<std::unique_ptr<DatagramSocket>> join(const Endpoint& group, const std::string& interface, unsigned,
+                                               Handler handler) override {
+    const Endpoint local{interface, group.port};
+    if (auto mine = check_mine(local); !mine) return fail(mine.error());
+    return std::make_unique<World::Socket>(world, host, local, group, std::move(handler));
+  }
+  Result<void> check_mine(const Endpoint& local) const {
+    if (std::find(host.addresses_.begin(), host.addresses_.end(), local.address) != host.addresses_.end())
+      return {};
+    return fail(Errc::kIo, "cannot listen on UDP {} port {}: not an address of {}", local.address, local.port,
+                host.name_);
   }
 
   bool alive() const { return host.up_ && host.life_ == number; }
@@ -134,10 +145,13 @@ void Host::boot() {
 void Host::crash() {
   if (!up_) return;
   up_ = false;
-  for (auto it = world_.sockets_.begin(); it != world_.sockets_.end();) {
-    World::Socket* socket = it->second;
-    ++it;
-    if (&socket->host() == this) socket->close();
+  for (auto& [local, socket] : world_.sockets_) {
+    if (socket != nullptr && &socket->host() == this) socket->close();
+  }
+  for (auto& [group, members] : world_.groups_) {
+    for (auto& [address, socket] : members) {
+      if (socket != nullptr && &socket->host() == this) socket->close();
+    }
   }
   world_.trace("crash " + name_);
 }
@@ -235,47 +249,79 @@ void World::run_until(Time end) {
   now_ = std::max(now_, end);
 }
 
+World::Socket* World::socket_at(const Endpoint& local) const {
+  const auto found = sockets_.find(local);
+  return found == sockets_.end() ? nullptr : found->second;
+}
+
 void World::inject(const Endpoint& from, const Endpoint& to, Bytes datagram) {
   const auto target = by_address_.find(to.address);
   if (target == by_address_.end() || !target->second->up_) return;
   const Duration delay = random_.between(network.least, network.most);
   schedule(now_ + delay, target->second, [this, from, to, datagram = std::move(datagram)] {
-    const auto socket = sockets_.find(to);
-    if (socket != sockets_.end()) socket->second->handler().received(from, datagram);
+    if (Socket* socket = socket_at(to)) socket->handler().received(from, datagram);
   });
+}
+
+const NetworkFaults& World::faults_to(const std::string& address) const {
+  const auto own = network_to.find(address);
+  return own == network_to.end() ? network : own->second;
 }
 
 void World::deliver(Host& from, const Endpoint& source, const Endpoint& to, ByteView datagram) {
   if (tap) tap(source, to, datagram);
+  if (const auto group = groups_.find(to); group != groups_.end()) {
+    for (const auto& [address, socket] : group->second) {
+      if (socket != nullptr) deliver_one(from, source, socket->host(), {address, to.port}, to, datagram);
+    }
+    return;
+  }
   const auto target = by_address_.find(to.address);
   if (target == by_address_.end() || !target->second->up_) return;
-  Host& host = *target->second;
-  if (is_cut(from.name_, host.name_) || random_.chance(network.loss)) return;
-  const int copies = random_.chance(network.duplication) ? 2 : 1;
+  deliver_one(from, source, *target->second, to, to, datagram);
+}
+
+// To one host: `local` is its address, `to` that or a group that it is in.
+void World::deliver_one(Host& from, const Endpoint& source, Host& host, const Endpoint& local,
+                        const Endpoint& to, ByteView datagram) {
+  constexpr std::size_t kHeaders = 28;
+  const NetworkFaults& faults = faults_to(local.address);
+  if (is_cut(from.name_, host.name_) || address_cuts_.contains({source.address, local.address})) return;
+  if (random_.chance(faults.loss) || datagram.size() + kHeaders > faults.mtu) return;
+  const int copies = random_.chance(faults.duplication) ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
-    Duration delay = random_.between(network.least, network.most);
-    if (random_.chance(network.spike)) delay += random_.between(Duration::zero(), network.spike_most);
+    Duration delay = random_.between(faults.least, faults.most);
+    if (random_.chance(faults.spike)) delay += random_.between(Duration::zero(), faults.spike_most);
     Bytes copy(datagram.begin(), datagram.end());
-    if (!copy.empty() && random_.chance(network.corruption)) {
+    if (!copy.empty() && random_.chance(faults.corruption)) {
       copy[random_.below(copy.size())] ^= static_cast<std::uint8_t>(1U << random_.below(8));
     }
-    schedule(now_ + delay, &host, [this, &from, life = from.life_, source, to, copy = std::move(copy)] {
-      const auto socket = sockets_.find(to);
-      if (socket != sockets_.end()) {
-        socket->second->handler().received(source, copy);
-        return;
-      }
-      // The host is there, nobody listens: ICMP port unreachable to the sender, if it still lives.
-      const auto back = sockets_.find(source);
-      if (back == sockets_.end() || from.life_ != life || is_cut(by_address_[to.address]->name_, from.name_))
-        return;
-      schedule(now_ + network.least, &from, [this, source, to] {
-        const auto sender = sockets_.find(source);
-        if (sender != sockets_.end() && sender->second->handler().refused)
-          sender->second->handler().refused(to);
-      });
-    });
+    schedule(now_ + delay, &host,
+             [this, &from, life = from.life_, source, local, to, copy = std::move(copy)] {
+               arrive(from, life, source, local, to, copy);
+             });
   }
+}
+
+void World::arrive(Host& from, std::uint64_t life, const Endpoint& source, const Endpoint& local,
+                   const Endpoint& to, ByteView datagram) {
+  if (local != to) {  // To a group.
+    if (Socket* member = groups_[to][local.address]) member->handler().received(source, datagram);
+    return;
+  }
+  if (Socket* socket = socket_at(to)) {
+    socket->handler().received(source, datagram);
+    return;
+  }
+  // The host is there, nobody listens: ICMP port unreachable to the sender, if it still lives.
+  if (socket_at(source) == nullptr || from.life_ != life ||
+      is_cut(by_address_[to.address]->name_, from.name_) ||
+      address_cuts_.contains({to.address, source.address}))
+    return;
+  schedule(now_ + network.least, &from, [this, source, to] {
+    Socket* sender = socket_at(source);
+    if (sender != nullptr && sender->handler().refused) sender->handler().refused(to);
+  });
 }
 
 void World::trace(std::string_view line) {

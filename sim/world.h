@@ -41,6 +41,7 @@ struct NetworkFaults {
   double spike = 0;                                  // Probability of a delay up to `spike_most`.
   Duration least{std::chrono::microseconds(50)}, most{std::chrono::microseconds(250)};
   Duration spike_most{Milliseconds(50)};
+  std::size_t mtu = 65535;  // Bytes of an IP packet. Larger ones vanish without a word: a black hole.
 };
 
 class World;
@@ -122,6 +123,7 @@ class World {
   std::function<void()> checker;
 
   NetworkFaults network;
+  std::map<std::string, NetworkFaults> network_to;  // By the receiver's address, instead of `network`.
   // Sees every datagram that a host sends, before faults.
   std::function<void(const Endpoint& from, const Endpoint& to, ByteView datagram)> tap;
   // A datagram that no host sent: for attackers. Neither cuts nor loss apply.
@@ -129,7 +131,13 @@ class World {
   // Datagrams from host `from` to address(es) of `to` vanish, in this direction only.
   void cut(const std::string& from, const std::string& to) { cuts_.insert({from, to}); }
   void mend(const std::string& from, const std::string& to) { cuts_.erase({from, to}); }
-  void heal() { cuts_.clear(); }
+  void heal() {
+    cuts_.clear();
+    address_cuts_.clear();
+  }
+  // The same for one address of each: one of several networks.
+  void cut_address(const std::string& from, const std::string& to) { address_cuts_.insert({from, to}); }
+  void mend_address(const std::string& from, const std::string& to) { address_cuts_.erase({from, to}); }
   bool is_cut(const std::string& from, const std::string& to) const { return cuts_.contains({from, to}); }
 
   // Mixes a line into the digest, and shows it where somebody listens.
@@ -159,6 +167,12 @@ class World {
 
   std::uint64_t schedule(Time when, Host* host, std::function<void()> what);
   void deliver(Host& from, const Endpoint& source, const Endpoint& to, ByteView datagram);
+  void deliver_one(Host& from, const Endpoint& source, Host& host, const Endpoint& local, const Endpoint& to,
+                   ByteView datagram);
+  void arrive(Host& from, std::uint64_t life, const Endpoint& source, const Endpoint& local,
+              const Endpoint& to, ByteView datagram);
+  const NetworkFaults& faults_to(const std::string& address) const;
+  Socket* socket_at(const Endpoint& local) const;
 
   SeededRandom random_;
   Time now_{};
@@ -167,8 +181,9 @@ class World {
   std::unordered_set<std::uint64_t> pending_;
   std::uint64_t next_id_ = 1;
   std::map<Endpoint, Socket*> sockets_;
+  std::map<Endpoint, std::map<std::string, Socket*>> groups_;  // Members by their own address.
   std::map<std::string, Host*> by_address_;
-  std::set<std::pair<std::string, std::string>> cuts_;
+  std::set<std::pair<std::string, std::string>> cuts_, address_cuts_;
   std::uint64_t digest_ = 14695981039346656037ULL;
   std::uint64_t events_ = 0;
 };

@@ -40,7 +40,8 @@ WORLD = [
 # Pure folders: every source is checked, but for the port implementations named here with the port they implement.
 PURE = ["base", "membership", "cib", "pengine", "lrmd", "stonith", "controller", "sim"]
 PORTS = {
-    "base/asio_runtime.cc": "Clock, Timers, Network",
+    "base/asio_runtime.cc": "Clock, Timers",
+    "base/asio_network.cc": "Network",
     "base/posix_files.cc": "Files",
     "base/system_random.cc": "Random",
     "base/log.cc": "the log's sink",
