@@ -115,7 +115,7 @@ void apply_this_with(Cluster& c, const Colocation& col, Resource* r) {
   std::optional<Places> archive;
   if (col.dependent_role >= Role::kPromoted || (col.score < 0 && col.score > -kInfinity))
     archive = r->allowed;
-  assign(c, other, nullptr, true);
+  if (other->provisional) assign(c, other, nullptr, true);
   apply_colocation(c, r, other, col, true);
   if (archive && std::none_of(r->allowed.begin(), r->allowed.end(),
                               [](const Place& p) { return node_available(p, true, false); }))
@@ -124,8 +124,7 @@ void apply_this_with(Cluster& c, const Colocation& col, Resource* r) {
 
 void add_dependent_scores(Cluster& c, const Colocation& col, Resource* r) {
   if (!has_influence(col, nullptr)) return;
-  add_colocated_scores(c, col.dependent, r, r->id, r->allowed, col,
-                       col.score / static_cast<double>(kInfinity), kAvoidNegatives);
+  add_colocated_scores(c, col.dependent, r, r->id, r->allowed, col, factor_of(col), kAvoidNegatives);
 }
 
 bool assign_best(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fail) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "pengine/engine.h"
+#include "pengine/merge_sort.h"
 
 namespace systole::pengine::engine {
 
@@ -16,9 +17,7 @@ Node* assign_bundle(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fa
   r->assigning = true;
   auto instances = instances_of(r);
   show_scores(c, r, r->allowed, "pcmk__bundle_assign");
-  for (std::size_t i = 1; i < instances.size(); ++i)
-    for (std::size_t j = i; j > 0 && compare_instances(c, instances[j - 1], instances[j]) > 0; --j)
-      std::swap(instances[j - 1], instances[j]);
+  merge_sort(instances, [&](Resource* a, Resource* b) { return compare_instances(c, a, b); });
   assign_instances(c, r, instances, r->replica_count, r->replicas_per_host);
   for (auto& replica : r->replicas) {
     Node* host = replica.container->assigned;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "pengine/engine.h"
+#include "pengine/merge_sort.h"
 
 namespace systole::pengine::engine {
 namespace {
@@ -23,85 +24,67 @@ int instance_number(const Resource* r) {
   return r->instance >= 0 ? r->instance : r->replica ? r->replica->offset : 0;
 }
 
-Node* instance_node(const Resource* r, unsigned* all) {
-  if (is_primitive(r)) return active_node(r, all);
-  std::vector<Node*> nodes;
-  collect_nodes(r, Where::kCurrent, nodes);
-  if (all) *all = static_cast<unsigned>(nodes.size());
-  // The node of the first active member, healthy ones preferred.
-  Node* best = nullptr;
-  for (Node* n : nodes) {
-    if (!best || ((!best->online || best->unclean) && n->online && !n->unclean)) best = n;
-  }
-  return best;
-}
-
-int by_colocation(Cluster& c, const Resource* a, const Resource* b) {
-  auto score = [&](const Resource* r) {
-    const Node* node = instance_node(r, nullptr);
-    Places nodes;
-    if (!node) return 0;
-    nodes.add(Place{const_cast<Node*>(node), 0, Discovery::kAlways, 0});
-    auto* x = const_cast<Resource*>(r);
-    for (auto* col : this_with_colocations(r->parent))
-      add_colocated_scores(c, col->primary, x, r->id, nodes, *col,
-                           col->score / static_cast<double>(kInfinity), 0);
-    for (auto* col : with_this_colocations(r->parent)) {
-      if (!has_influence(*col, r)) continue;
-      add_colocated_scores(c, col->dependent, x, r->id, nodes, *col,
-                           col->score / static_cast<double>(kInfinity), kOnlyPositive);
-    }
-    const Place* p = nodes.find(node);
-    return p ? p->score : 0;
-  };
-  if (a->parent->this_with.empty() && a->parent->with_this.empty() &&
-      (!a->parent->parent || (a->parent->parent->with_this.empty() && a->parent->parent->this_with.empty())))
-    return 0;
-  const int sa = score(a), sb = score(b);
-  return sa > sb ? -1 : sa < sb ? 1 : 0;
+// What colocations say of the node where the instance is.
+int colocated_score(Cluster& c, Resource* r, Node* node) {
+  Places nodes;
+  nodes.add(Place{node, 0, Discovery::kAlways, 0});
+  for (auto* col : this_with_colocations(r))
+    add_colocated_scores(c, col->primary, r, r->id, nodes, *col, factor_of(*col), 0);
+  for (auto* col : with_this_colocations(r))
+    if (has_influence(*col, r))
+      add_colocated_scores(c, col->dependent, r, r->id, nodes, *col, factor_of(*col), kOnlyPositive);
+  const Place* p = nodes.find(node);
+  return p ? p->score : 0;
 }
 
 }  // namespace
 
+// Which of two instances gets its node first; negative: a.
 int compare_instances(Cluster& c, Resource* a, Resource* b) {
   unsigned na = 0, nb = 0;
-  Node *node_a = instance_node(a, &na), *node_b = instance_node(b, &nb);
+  Node *node_a = active_node(a, &na), *node_b = active_node(b, &nb);
   if (na > 0 && nb > 0 && na != nb) return na < nb ? -1 : 1;
-  auto allowed = [](Resource* r, Node* n) {
+  auto allowed = [](Resource* r, Node*& n) {
     if (!n) return true;
-    return r->allowed.find(n) != nullptr;
+    const Place* p = r->allowed.find(n);
+    if (p && p->score >= 0) return true;
+    n = nullptr;
+    return false;
   };
   const bool ok_a = allowed(a, node_a), ok_b = allowed(b, node_b);
   if (ok_a != ok_b) return ok_a ? -1 : 1;
   if (a->priority != b->priority) return a->priority > b->priority ? -1 : 1;
-  if (!node_a && !node_b) return instance_number(a) - instance_number(b);
+  if (!node_a && !node_b) return 0;
   if (!node_a) return 1;
   if (!node_b) return -1;
   const bool can_a = node_available(node_a, 0, false, false), can_b = node_available(node_b, 0, false, false);
   if (can_a != can_b) return can_a ? -1 : 1;
-  Place *pa = parent_place(a, node_a), *pb = parent_place(b, node_b);
-  if (!pa && !pb) return instance_number(a) - instance_number(b);
+  const Place *pa = parent_place(a, node_a), *pb = parent_place(b, node_b);
+  if (!pa && !pb) return 0;
   if (!pa) return 1;
   if (!pb) return -1;
   if (pa->count != pb->count) return pa->count < pb->count ? -1 : 1;
   const bool fa = any_failed(a), fb = any_failed(b);
   if (fa != fb) return fa ? 1 : -1;
-  if (const int r = by_colocation(c, a, b); r != 0) return r;
+  const int sa = colocated_score(c, a, node_a), sb = colocated_score(c, b, node_b);
+  if (sa != sb) return sa > sb ? -1 : 1;
   return instance_number(a) - instance_number(b);
 }
 
 namespace {
 
-void ban_unavailable(Resource* r, Resource* instance, int max_per_node) {
-  for (auto& p : r->allowed) {
-    bool ban = !node_available(p, false, false);
+void ban_unavailable(Resource* instance, int max_per_node) {
+  for (auto& p : instance->allowed) {
+    bool ban = instance->removed || !node_available(p, false, false);
     if (!ban) {
       const Place* parent = instance->parent->allowed.find(p.node);
       ban = !parent || parent->score < 0 || parent->count >= max_per_node;
     }
-    if (ban) p.score = -kInfinity;
+    if (!ban) continue;
+    p.score = -kInfinity;
+    for (auto* child : instance->children)
+      if (Place* own = child->allowed.find(p.node)) own->score = -kInfinity;
   }
-  for (auto* child : r->children) ban_unavailable(child, instance, max_per_node);
 }
 
 struct SavedPlaces {
@@ -115,64 +98,44 @@ struct SavedPlaces {
   }
 };
 
-bool assign_one(Cluster& c, Resource* instance, const Node* prefer, int max_per_node) {
-  if (instance->assigning) return false;
-  ban_unavailable(instance, instance, max_per_node);
-  SavedPlaces backup;
-  backup.save(instance);
+Node* assign_one(Cluster& c, Resource* instance, const Node* prefer, int max_per_node) {
+  if (instance->assigning) return nullptr;
+  ban_unavailable(instance, max_per_node);
+  // Without a preference it is final; with one it is an attempt that can be undone.
   Node* chosen = assign(c, instance, prefer, prefer == nullptr);
-  if (prefer && chosen && chosen != prefer) {
-    unassign(instance);
-    backup.restore();
-    return false;
-  }
-  if (!chosen) return false;
   if (Place* p = parent_place(instance, chosen)) ++p->count;
-  return true;
+  return chosen;
 }
 
-// Leaves the instance where it is, if other instances would not have a better claim to the other nodes.
+// Leaves the instance where it is, if enough others remain for the nodes that are better.
 bool assign_early(Cluster& c, Resource* instance, Node* current, int max_per_node, int available) {
   const Place* p = instance->allowed.find(current);
-  if (!p || p->score < 0) return false;
-  ban_unavailable(instance, instance, max_per_node);
+  if (!p || !node_available(*p, true, false)) return false;
   SavedPlaces original;
   original.save(instance);
   const Places parent_original = instance->parent->allowed;
   Node* chosen = nullptr;
-  int reserved = 0;
-  while (reserved < available) {
-    chosen = assign(c, instance, current, false);
+  for (int reserved = 0; reserved < available; ++reserved) {
+    chosen = assign_one(c, instance, current, max_per_node);
     if (chosen == current) break;
-    if (!chosen) break;
-    // Another instance may take that place; then this one can stay.
-    unassign(instance);
-    Place* place = parent_place(instance, chosen);
-    if (!place) {
-      chosen = nullptr;
+    original.restore();
+    if (!chosen) {
+      unassign(instance);
       break;
     }
-    ++place->count;
-    ++reserved;
-    original.restore();
-    ban_unavailable(instance, instance, max_per_node);
+    // One more is set aside for that node; its count stays in the parent's table for the next attempt.
+    unassign(instance);
     chosen = nullptr;
   }
-  original.restore();
   instance->parent->allowed = parent_original;
-  if (chosen != current || !chosen) {
-    if (instance->assigned || !instance->provisional) unassign(instance);
-    return false;
-  }
+  if (!chosen) return false;
   if (Place* place = parent_place(instance, chosen)) ++place->count;
   return true;
 }
 
 Node* preferred_node(Resource* instance, int optimal) {
-  std::vector<Node*> nodes;
-  collect_nodes(instance, Where::kCurrent, nodes);
-  if (nodes.empty() || !instance->provisional || any_failed(instance)) return nullptr;
-  Node* node = instance_node(instance, nullptr);
+  if (instance->running_on.empty() || !instance->provisional || instance->failed) return nullptr;
+  Node* node = current_node(instance);
   if (!node || !node_available(node, node->base_score, true, false)) return nullptr;
   const Place* p = parent_place(instance, node);
   if (p && p->count >= optimal) return nullptr;
@@ -181,15 +144,14 @@ Node* preferred_node(Resource* instance, int optimal) {
 
 }  // namespace
 
-void assign_instances(Cluster& c, Resource* collective, std::vector<Resource*> instances, int max_total,
-                      int max_per_node) {
+void assign_instances(Cluster& c, Resource* collective, const std::vector<Resource*>& instances,
+                      int max_total, int max_per_node) {
   int available = 0;
   for (auto& p : collective->allowed) {
     p.count = 0;
     if (node_available(p, false, false)) ++available;
   }
-  int optimal = available > 0 ? max_total / available : 1;
-  optimal = std::max(1, std::min(optimal, max_per_node));
+  const int optimal = available > 0 ? std::max(1, max_total / available) : 1;
   int assigned = 0;
   for (auto* instance : instances) {
     if (assigned >= max_total) break;
@@ -198,32 +160,24 @@ void assign_instances(Cluster& c, Resource* collective, std::vector<Resource*> i
   }
   for (auto* instance : instances) {
     if (!instance->provisional) continue;
-    if (!instance->running_on.empty()) {
-      // A current node that the clone may not use any more is no preference.
-    }
-    if (assigned >= max_total) ban_everywhere(c, instance);
-    if (assign_one(c, instance, nullptr, max_per_node)) ++assigned;
+    if (assigned >= max_total)
+      ban_everywhere(c, instance);
+    else if (assign_one(c, instance, nullptr, max_per_node))
+      ++assigned;
   }
 }
 
-Node* assign_clone(Cluster& c, Resource* r, const Node*, bool stop_if_fail) {
+Node* assign_clone(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fail) {
   if (!r->provisional || r->assigning) return nullptr;
-  if (r->promotable) add_promotion_scores(c, r);
   r->assigning = true;
-  for (auto* col : this_with_colocations(r)) assign(c, col->primary, nullptr, stop_if_fail);
-  for (auto* col : with_this_colocations(r)) {
-    if (!has_influence(*col, nullptr)) continue;
-    add_colocated_scores(c, col->dependent, r, r->id, r->allowed, *col,
-                         col->score / static_cast<double>(kInfinity), kAvoidNegatives | kOnlyPositive);
-  }
+  if (r->promotable) add_promotion_scores(c, r);
+  for (auto* col : this_with_colocations(r)) assign(c, col->primary, prefer, stop_if_fail);
+  for (auto* col : with_this_colocations(r))
+    if (has_influence(*col, nullptr))
+      add_colocated_scores(c, col->dependent, r, r->id, r->allowed, *col, factor_of(*col),
+                           kAvoidNegatives | kOnlyPositive);
   show_scores(c, r, r->allowed, "pcmk__clone_assign");
-  std::stable_sort(r->children.begin(), r->children.end(),
-                   [](const Resource* a, const Resource* b) { return a->number < b->number; });
-  // Insertion sort: the order is not a strict weak one in every corner.
-  auto& list = r->children;
-  for (std::size_t i = 1; i < list.size(); ++i)
-    for (std::size_t j = i; j > 0 && compare_instances(c, list[j - 1], list[j]) > 0; --j)
-      std::swap(list[j - 1], list[j]);
+  merge_sort(r->children, [&](Resource* a, Resource* b) { return compare_instances(c, a, b); });
   assign_instances(c, r, r->children, r->clone_max, r->clone_node_max);
   if (r->promotable) set_instance_roles(c, r);
   r->provisional = false;
@@ -319,24 +273,23 @@ void create_actions(Cluster& c, Resource* r) {
 
 namespace {
 
-bool instance_matches(const Resource* instance, const Node* node, Role role, bool current) {
-  if (role != Role::kUnknown && role_of(instance, current) != role) return false;
-  const Resource* where = instance;
-  const Node* at = node_of(where, current ? Where::kCurrent : Where::kAssigned);
-  return at && at == node;
+bool blocked_anywhere(const Resource* r) {
+  return r->blocked || std::any_of(r->children.begin(), r->children.end(), blocked_anywhere);
 }
 
-const Resource* on_node(const Resource* match, const Resource* collective, Role role, bool current,
-                        const Node* node) {
-  if (is_bundle(collective) || is_bundled(match)) {
-    // Inside a container, compare hosts.
-    if (is_guest(node) && is_bundle(collective)) {
-      bool own = false;
-      for (const auto& replica : collective->replicas) own |= replica.node == node;
-      if (!own) node = current ? current_node(node->remote->container) : node->remote->container->assigned;
-    }
+bool instance_matches(const Resource* instance, const Node* node, Role role, bool current) {
+  if (role != Role::kUnknown && role_of(instance, current) != role) return false;
+  const Node* at = node_of(instance, current ? Where::kCurrent : Where::kAssigned);
+  return at && at == node && !blocked_anywhere(instance);
+}
+
+const Resource* on_node(const Resource* collective, Role role, bool current, const Node* node) {
+  if (is_bundle(collective)) {
+    for (const auto& replica : collective->replicas)
+      if (instance_matches(replica.container, node, role, current)) return replica.container;
+    return nullptr;
   }
-  for (const auto* instance : instances_of(collective))
+  for (const auto* instance : collective->children)
     if (instance_matches(instance, node, role, current)) return instance;
   return nullptr;
 }
@@ -346,7 +299,7 @@ const Resource* on_node(const Resource* match, const Resource* collective, Role 
 const Resource* find_compatible_instance(const Resource* match, const Resource* collective, Role role,
                                          bool current) {
   const Node* node = node_of(match, current ? Where::kCurrent : Where::kAssigned);
-  if (node) return on_node(match, collective, role, current, node);
+  if (node) return on_node(collective, role, current, node);
   std::vector<Place> list(match->allowed.begin(), match->allowed.end());
   std::stable_sort(list.begin(), list.end(), [](const Place& a, const Place& b) {
     const int sa = node_available(a, false, false) ? a.score : -kInfinity;
@@ -355,7 +308,7 @@ const Resource* find_compatible_instance(const Resource* match, const Resource* 
     return compare_numeric(a.node->name, b.node->name) < 0;
   });
   for (const auto& p : list)
-    if (const auto* found = on_node(match, collective, role, current, p.node)) return found;
+    if (const auto* found = on_node(collective, role, current, p.node)) return found;
   return nullptr;
 }
 

@@ -116,10 +116,17 @@ Influence colocation_affects(const Resource* dependent, const Resource* primary,
 bool has_influence(const Colocation& col, const Resource* r);
 std::vector<Colocation*> this_with_colocations(const Resource* r);
 std::vector<Colocation*> with_this_colocations(const Resource* r);
-void apply_colocation(Cluster& c, Resource* dependent, Resource* primary, const Colocation& col,
-                      bool for_dependent);
+// Returns what it added to the dependent's promotion priority.
+int apply_colocation(Cluster& c, Resource* dependent, Resource* primary, const Colocation& col,
+                     bool for_dependent);
+// The node's value of the colocation's attribute, as it counts for the resource.
+std::optional<std::string> colocation_value(const Node* node, const std::string& name, const Resource* r);
 void add_colocated_scores(Cluster& c, Resource* source, const Resource* target, const std::string& log_id,
-                          Places& nodes, const Colocation& col, double factor, unsigned flags);
+                          Places& nodes, const Colocation& col, float factor, unsigned flags);
+// A colocation's score as a share of infinity. Single precision, as everywhere where scores are attenuated.
+inline float factor_of(const Colocation& col) {
+  return static_cast<float>(col.score) / static_cast<float>(kInfinity);
+}
 enum : unsigned {
   kOnlyPositive = 1,
   kAvoidNegatives = 2,
@@ -146,10 +153,11 @@ std::vector<Place> sorted_nodes(Cluster& c, const Places& places, const Node* ac
 void set_instance_roles(Cluster& c, Resource* clone);
 void assign_promotable(Cluster& c, Resource* clone);
 void require_promotion_tickets(Resource* r);
+void promotable_restart_orders(Cluster& c, Resource* r);
 void promotable_constraints(Cluster& c, Resource* clone);
 void add_promotion_scores(Cluster& c, Resource* clone);
-void assign_instances(Cluster& c, Resource* collective, std::vector<Resource*> instances, int max_total,
-                      int max_per_node);
+void assign_instances(Cluster& c, Resource* collective, const std::vector<Resource*>& instances,
+                      int max_total, int max_per_node);
 bool utilization_exceeds(Cluster& c, Node* node, const Meta& need);
 const Node* ban_insufficient_capacity(Cluster& c, Resource* r);
 int compare_capacity(const Cluster& c, const Node* a, const Node* b);

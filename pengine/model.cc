@@ -121,6 +121,8 @@ bool is_false(std::string_view t) {
   return same(t, "false") || same(t, "off") || same(t, "no") || same(t, "n") || t == "0";
 }
 
+bool same_text(std::string_view a, std::string_view b) { return same(a, b); }
+
 std::optional<std::string_view> meta_of(const Meta& meta, std::string_view name) {
   auto it = meta.find(name);
   if (it == meta.end()) return std::nullopt;

@@ -414,6 +414,7 @@ struct Cluster {
 // Small text helpers.
 bool is_true(std::string_view text);
 bool is_false(std::string_view text);
+bool same_text(std::string_view a, std::string_view b);  // Letters without case.
 std::optional<std::string_view> meta_of(const Meta& meta, std::string_view name);
 std::string meta_or(const Meta& meta, std::string_view name, std::string_view fallback);
 std::optional<std::int64_t> parse_int(std::string_view text);

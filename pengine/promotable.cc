@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "pengine/engine.h"
+#include "pengine/merge_sort.h"
 
 namespace systole::pengine::engine {
 
@@ -23,6 +24,8 @@ bool known_anywhere(const Resource* r, const std::string& def_id, const Node* no
 }
 
 bool score_applies(const Resource* r, const Node* node) {
+  const Place* place = r->allowed.find(node);
+  if (!place || place->score < 0) return false;
   if (!r->unique) {
     const Resource* parent = top(r);
     const Resource* active = active_instance(parent, r->def->id, node);
@@ -33,23 +36,22 @@ bool score_applies(const Resource* r, const Node* node) {
   return contains(r->known_on, node) || contains(r->running_on, node);
 }
 
-std::optional<std::string> promotion_attribute(const Resource* r, const Node* node, const std::string& name,
-                                               bool assigned) {
+std::optional<std::string> promotion_attribute(const Resource* r, const Node* node, const std::string& name) {
   const Node* from = node;
   if (is_guest(node) && meta_or(r->meta, "container-attribute-target", "") == "host") {
     const Resource* container = node->remote->container;
-    const Node* host = assigned ? container->assigned : current_node(container);
-    if (!host) return std::nullopt;
-    from = host;
+    from = r->provisional ? current_node(container) : container->assigned;
+    if (!from) return std::nullopt;
   }
   const auto v = meta_of(from->attributes, "master-" + name);
   if (!v) return std::nullopt;
   return std::string(*v);
 }
 
+// Sets is_default when nothing says what the instance is worth there.
 int promotion_score(const Resource* r, const Node* node, bool* is_default) {
   if (is_default) *is_default = true;
-  if (!is_primitive(r)) {
+  if (!r->children.empty()) {
     int sum = 0;
     for (const auto* child : r->children) {
       bool child_default = true;
@@ -58,12 +60,10 @@ int promotion_score(const Resource* r, const Node* node, bool* is_default) {
     }
     return sum;
   }
-  const bool assigned = node == nullptr;
-  if (!node) node = r->assigned;
-  if (!node || !score_applies(r, node)) return 0;
-  const std::string& name = history_id(r);
-  auto value = promotion_attribute(r, node, name, assigned);
-  if (!value && !r->unique) value = promotion_attribute(r, node, r->def->id, assigned);
+  if (!score_applies(r, node)) return 0;
+  // The name is that of the history: agents set the attribute for the instance that they know.
+  auto value = promotion_attribute(r, node, history_id(r));
+  if (!value && !r->unique) value = promotion_attribute(r, node, r->def->id);
   if (!value) return 0;
   if (is_default) *is_default = false;
   return parse_score(*value);
@@ -78,19 +78,13 @@ void set_current_unpromoted(Resource* r) {
 }
 
 void set_next_unpromoted(Resource* r) {
-  std::vector<Node*> nodes;
-  collect_nodes(r, Where::kAssigned, nodes);
-  if (!is_primitive(r)) {
-    for (auto* child : r->children) set_next_unpromoted(child);
-  }
-  set_next_role(r, nodes.empty() ? Role::kStopped : Role::kUnpromoted, "unpromoted instance");
+  const bool active = node_of(r, Where::kAssigned) != nullptr;
+  set_next_role(r, active ? Role::kUnpromoted : Role::kStopped, "unpromoted instance");
+  for (auto* child : r->children) set_next_unpromoted(child);
 }
 
 void set_next_promoted(Resource* r) {
-  if (r->next_role == Role::kUnknown)
-    set_next_role(r, Role::kPromoted, "promoted instance");
-  else
-    set_next_role(r, Role::kPromoted, "promoted instance");
+  if (r->next_role == Role::kUnknown) set_next_role(r, Role::kPromoted, "promoted instance");
   for (auto* child : r->children) set_next_promoted(child);
 }
 
@@ -103,14 +97,16 @@ void apply_promoted_locations(Resource* instance, const std::vector<Location*>& 
 }
 
 void set_priority(Cluster& c, Resource* clone, Resource* instance) {
+  set_current_unpromoted(instance);
+  const Node* node = node_of(instance, Where::kAssigned);
+  if (!node) return;
   const Role next = role_of(instance, false);
   switch (next) {
     case Role::kStarted:
     case Role::kUnknown: {
       bool is_default = true;
-      instance->priority = promotion_score(instance, nullptr, &is_default);
-      if (!is_primitive(instance))
-        instance->priority = promotion_score(instance, node_of(instance, Where::kAssigned), &is_default);
+      instance->priority = promotion_score(instance, node, &is_default);
+      // Without a score only a location constraint makes it eligible.
       if (is_default) instance->priority = -1;
       break;
     }
@@ -121,12 +117,10 @@ void set_priority(Cluster& c, Resource* clone, Resource* instance) {
     case Role::kPromoted:
       break;
   }
-  const Node* node = node_of(instance, Where::kAssigned);
   apply_promoted_locations(instance, instance->locations, node);
   apply_promoted_locations(instance, clone->locations, node);
-  for (auto* col : this_with_colocations(instance)) apply_colocation(c, instance, col->primary, *col, false);
-  instance->sort_index = instance->priority;
-  if (next == Role::kPromoted) instance->sort_index = kInfinity;
+  for (auto* col : this_with_colocations(instance)) apply_colocation(c, instance, col->primary, *col, true);
+  instance->sort_index = next == Role::kPromoted ? kInfinity : instance->priority;
 }
 
 int compare_promotable(Cluster& c, Resource* a, Resource* b) {
@@ -148,13 +142,12 @@ void sort_instances(Cluster& c, Resource* clone) {
   for (auto* col : this_with_colocations(clone)) {
     if (col->dependent_role != Role::kPromoted) continue;
     const unsigned flags = col->score >= kInfinity ? 0u : kAvoidNegatives;
-    add_colocated_scores(c, col->primary, clone, clone->id, clone->allowed, *col,
-                         col->score / static_cast<double>(kInfinity), flags);
+    add_colocated_scores(c, col->primary, clone, clone->id, clone->allowed, *col, factor_of(*col), flags);
   }
   for (auto* col : with_this_colocations(clone)) {
     if (col->primary_role != Role::kPromoted || !has_influence(*col, nullptr)) continue;
-    add_colocated_scores(c, col->dependent, clone, clone->id, clone->allowed, *col,
-                         col->score / static_cast<double>(kInfinity), kAvoidNegatives | kOnlyPositive);
+    add_colocated_scores(c, col->dependent, clone, clone->id, clone->allowed, *col, factor_of(*col),
+                         kAvoidNegatives | kOnlyPositive);
   }
   require_promotion_tickets(clone);
   for (auto* child : clone->children) {
@@ -165,10 +158,7 @@ void sort_instances(Cluster& c, Resource* clone) {
       if (const Place* p = clone->allowed.find(node)) child->sort_index = p->score;
     }
   }
-  auto& list = clone->children;
-  for (std::size_t i = 1; i < list.size(); ++i)
-    for (std::size_t j = i; j > 0 && compare_promotable(c, list[j - 1], list[j]) > 0; --j)
-      std::swap(list[j - 1], list[j]);
+  merge_sort(clone->children, [&](Resource* a, Resource* b) { return compare_promotable(c, a, b); });
   clone->detect_loop = false;
 }
 
@@ -201,25 +191,22 @@ void add_promotion_scores(Cluster&, Resource* clone) {
       if (!node_available(p, false, false)) continue;
       const int score = promotion_score(instance, p.node, nullptr);
       if (score > 0) p.score = add_scores(p.score, score);
-      if (score > std::max(instance->priority, 0)) instance->priority = score;
+      instance->priority = std::max(instance->priority, score);
     }
 }
 
 void set_instance_roles(Cluster& c, Resource* clone) {
   for (auto& p : clone->allowed) p.count = 0;
-  for (auto* instance : clone->children) {
-    set_current_unpromoted(instance);
-    set_priority(c, clone, instance);
-  }
+  for (auto* instance : clone->children) set_priority(c, clone, instance);
   sort_instances(c, clone);
   int promoted = 0;
   for (auto* instance : clone->children) {
     Node* where = node_of(instance, Where::kAssigned);
-    if (c.options.scores && (where || true))
+    if (c.options.scores)
       c.scores.push_back({"promotion", instance->id, where ? where->name : "none", instance->sort_index});
     Place* chosen = nullptr;
-    if (instance->sort_index >= 0 || !instance->managed)
-      if (promoted < clone->promoted_max) chosen = promotable_place(instance);
+    if (instance->sort_index >= 0 && (promoted < clone->promoted_max || !clone->managed))
+      chosen = promotable_place(instance);
     if (!chosen) {
       set_next_unpromoted(instance);
       continue;
@@ -236,19 +223,23 @@ void set_instance_roles(Cluster& c, Resource* clone) {
   clone->promoted_assigned = promoted;
 }
 
+void promotable_restart_orders(Cluster& c, Resource* r) {
+  order_tasks(c, r, "stopped", r, "start", kOrdered);
+  order_tasks(c, r, "stopped", r, "promote", kOrdered);
+  order_tasks(c, r, "demoted", r, "stop", kOrdered);
+  order_tasks(c, r, "demoted", r, "start", kOrdered);
+  order_tasks(c, r, "demoted", r, "promote", kOrdered);
+  order_tasks(c, r, "running", r, "promote", kOrdered);
+  order_tasks(c, r, "demote", r, "demoted", kOrdered);
+}
+
 void promotable_constraints(Cluster& c, Resource* clone) {
-  order_tasks(c, clone, "stopped", clone, "start", kOrdered);
-  order_tasks(c, clone, "stopped", clone, "promote", kOrdered);
-  order_tasks(c, clone, "demoted", clone, "stop", kOrdered);
-  order_tasks(c, clone, "demoted", clone, "start", kOrdered);
-  order_tasks(c, clone, "demoted", clone, "promote", kOrdered);
-  order_tasks(c, clone, "running", clone, "promote", kOrdered);
-  order_tasks(c, clone, "promote", clone, "promoted", kUnrunnableFirstBlocks);
-  order_tasks(c, clone, "demote", clone, "demoted", kUnrunnableFirstBlocks);
+  promotable_restart_orders(c, clone);
   Resource* previous = nullptr;
   for (auto* instance : clone->children) {
-    order_tasks(c, clone, "promote", instance, "promote", kThenImpliesFirstGraphed);
-    order_tasks(c, instance, "promote", clone, "promoted", kFirstImpliesThenGraphed);
+    order_tasks(c, instance, "demote", instance, "promote", kOrdered);
+    order_tasks(c, clone, "promote", instance, "promote", kOrdered);
+    order_tasks(c, instance, "promote", clone, "promoted", kOrdered);
     if (previous && clone->ordered) order_tasks(c, previous, "promote", instance, "promote", kOrdered);
     order_tasks(c, clone, "demote", instance, "demote", kThenImpliesFirstGraphed);
     order_tasks(c, instance, "demote", clone, "demoted", kFirstImpliesThenGraphed);

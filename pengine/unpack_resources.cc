@@ -23,7 +23,8 @@ void set_next_role(Resource* r, Role role, const char*) { r->next_role = role; }
 
 Role target_role(Cluster& c, const Resource* r) {
   std::string value = meta_or(r->meta, "target-role", "");
-  if (value.empty() || value == "default") return Role::kUnknown;
+  // Started is what would be aimed at anyway.
+  if (value.empty() || same_text(value, "default") || same_text(value, "Started")) return Role::kUnknown;
   const Role role = role_from(value);
   if (role == Role::kUnknown) {
     c.error(fmt::format("Ignoring 'target-role' for {} because '{}' is not valid", r->id, value));
