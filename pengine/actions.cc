@@ -245,7 +245,8 @@ Action* pseudo_action(Cluster& c, Resource* r, const std::string& task, bool opt
 
 Action* find_action(const std::vector<Action*>& actions, std::string_view key, std::string_view task,
                     const Node* node) {
-  for (Action* a : actions) {
+  for (std::size_t i = actions.size(); i-- > 0;) {  // The newest first.
+    Action* a = actions[i];
     if (!key.empty() && a->key != key) continue;
     if (!task.empty() && a->task != task) continue;
     if (!node || a->node == node) return a;
@@ -290,19 +291,12 @@ void require_action(Action* a) { a->optional = false; }
 
 bool order_actions(Action* first, Action* then, std::uint32_t flags) {
   if (flags == 0 || !first || !then || first == then) return false;
-  auto found = then->before_index.find(first);
-  if (found != then->before_index.end()) {
-    Relation& have = then->before[found->second];
-    if ((have.flags & flags) == flags) return false;
-    have.flags |= flags;
-    auto back = first->after_index.find(then);
-    if (back != first->after_index.end()) first->after[back->second].flags |= flags;
-    return true;
-  }
-  then->before_index[first] = then->before.size();
-  then->before.push_back(Relation{first, flags, Relation::State::kNot});
-  first->after_index[then] = first->after.size();
-  first->after.push_back(Relation{then, flags, Relation::State::kNot});
+  auto [at, added] = first->after_index.emplace(then, -1);
+  for (int i = at->second; i >= 0; i = first->after[static_cast<std::size_t>(i)].older)
+    if (first->after[static_cast<std::size_t>(i)].flags & flags) return false;
+  then->before.push_back(Relation{first, flags, -1});
+  first->after.push_back(Relation{then, flags, at->second});
+  at->second = static_cast<int>(first->after.size()) - 1;
   return true;
 }
 

@@ -230,8 +230,40 @@ void create_instance_actions(Cluster& c, Resource* r, const std::vector<Resource
   if (!state.restarting) stop->migratable = true;
 }
 
+namespace {
+
+Action* only_required(const Resource* r, const char* task) {
+  Action* match = nullptr;
+  for (Action* a : actions_of(r, nullptr, task, false)) {
+    if (a->optional) continue;
+    if (match) return nullptr;
+    match = a;
+  }
+  return match;
+}
+
+// Of an ordered clone, those that do start or stop follow one another, whichever lie between.
+void order_instances(Resource* r) {
+  std::stable_sort(r->children.begin(), r->children.end(),
+                   [](const Resource* a, const Resource* b) { return a->instance < b->instance; });
+  Action *last_stop = nullptr, *last_start = nullptr;
+  for (const auto* instance : r->children) {
+    if (Action* a = only_required(instance, "stop")) {
+      order_actions(a, last_stop, kOrdered);
+      last_stop = a;
+    }
+    if (Action* a = only_required(instance, "start")) {
+      order_actions(last_start, a, kOrdered);
+      last_start = a;
+    }
+  }
+}
+
+}  // namespace
+
 void create_clone_actions(Cluster& c, Resource* r) {
   create_instance_actions(c, r, r->children);
+  if (r->ordered) order_instances(r);
   if (r->notify) clone_notifications(c, r);
   if (r->promotable) promotable_actions(c, r);
 }

@@ -204,10 +204,9 @@ void order_after_each(Action* first, const std::vector<Action*>& list);
 void apply_orderings(Cluster& c);
 void update_for_orderings(Cluster& c, Action* then);
 void block_colocation_dependents(Cluster& c, Action* a);
-std::uint32_t update_ordered_actions(Cluster& c, Action* first, Action* then, const Node* node,
-                                     std::uint32_t first_flags, bool filter_runnable, std::uint32_t type);
+void disable_invalid_orderings(Cluster& c);  // What would make the graph a circle.
 struct ActionFlags {
-  bool optional = true, runnable = true, pseudo = false;
+  bool optional = true, runnable = true, pseudo = false, migratable = false;
 };
 ActionFlags action_flags(Cluster& c, Action* a, const Node* node);
 void build_graph(Cluster& c, Graph& graph);

@@ -23,32 +23,24 @@ bool changes_actions(std::uint32_t type) {
   return (type & ~(kThenImpliesFirstGraphed | kFirstImpliesThenGraphed | kOrdered)) != 0;
 }
 
-bool input_wanted(const Action* a, Relation& in) {
-  const Action* first = in.action;
-  if (in.flags == kNone) return false;
-  if (!first->runnable && !changes_actions(in.flags)) return false;
-  if (!first->runnable && (in.flags & kMinRunnable)) return false;
-  if ((in.flags & kIfFirstUnmigratable) && first->migratable && first->pseudo) return false;
-  if ((in.flags & kIfFirstUnmigratable) && first->migratable) return false;
-  if (in.flags == kIfOnSameNodeOrTarget) {
-    const Node* where = a->node;
-    if (a->resource && a->task == "migrate_to") where = a->resource->assigned;
-    if (!first->node || first->node != where || first->optional) {
-      in.flags = kNone;
-      return false;
-    }
-  } else if (in.flags == kIfRequiredOnSameNode) {
-    if ((first->node && a->node && first->node != a->node) || first->optional) {
-      in.flags = kNone;
-      return false;
-    }
-  } else if (first->resource && first->resource != a->resource && first->resource->failed &&
-             !first->resource->managed && first->key.ends_with("_stop_0") && a->resource &&
-             is_clone(top(a->resource))) {
-    return false;
+// Does the action wait for this input? `flags` are those of all relations between the two.
+bool input_wanted(const Action* a, const Action* first, std::uint32_t flags) {
+  if (flags == kNone) return false;
+  if (!first->runnable) {
+    if (!changes_actions(flags) || (flags & (kMinRunnable | kUnmigratableThenBlocks))) return false;
   }
-  if (first->optional && !first->always_in_graph && !wanted(first)) return false;
-  return wanted(first);
+  if ((flags & kIfFirstUnmigratable) && first->migratable) return false;
+  if (flags == kOrdered && first->migratable && first->key.ends_with("_stop_0")) return false;
+  if (flags == kIfOnSameNodeOrTarget) {
+    if (a->resource && a->task == "migrate_to") return first->node == a->resource->assigned;
+    return first->node == a->node && !first->optional;
+  }
+  if (flags == kIfRequiredOnSameNode)
+    return !(first->node && a->node && first->node != a->node) && !first->optional;
+  if (first->resource && first->resource != a->resource && first->resource->failed &&
+      !first->resource->managed && first->key.ends_with("_stop_0") && is_clone(a->resource))
+    return false;
+  return !first->optional || first->always_in_graph;
 }
 
 std::string clone_id(const Resource* r) {
@@ -203,6 +195,50 @@ pengine::Action render(Cluster& c, const Action* a) {
 
 }  // namespace
 
+namespace {
+
+// Would the action wait for itself if it waited for this input?
+bool leads_back(const Action* a, const Action* input, std::uint32_t flags) {
+  if (!input_wanted(a, input, flags)) return false;
+  std::set<const Action*> seen{input};
+  std::vector<const Action*> todo{input};
+  while (!todo.empty()) {
+    const Action* at = todo.back();
+    todo.pop_back();
+    if (at == a) return true;
+    for (const auto& rel : at->before)
+      if (input_wanted(at, rel.action, rel.flags) && seen.insert(rel.action).second) todo.push_back(rel.action);
+  }
+  return false;
+}
+
+}  // namespace
+
+void disable_invalid_orderings(Cluster& c) {
+  for (std::size_t i = c.actions.size(); i-- > 0;) {
+    Action* a = c.actions[i];
+    if (!a->resource) continue;
+    const bool moves_live = a->task == "migrate_to";
+    const bool hosts = std::any_of(a->resource->fillers.begin(), a->resource->fillers.end(),
+                                   [](const Resource* f) { return f->is_remote_connection; });
+    if (!moves_live && !hosts) continue;
+    for (std::size_t j = a->before.size(); j-- > 0;) {
+      Relation& rel = a->before[j];
+      // What runs on a guest cannot be ordered against what the guest is.
+      const Node* node = rel.action->node;
+      if (hosts && !(rel.flags & kGuestAllowed) && rel.action->resource && node && node->remote &&
+          node->remote->container == a->resource) {
+        c.warning(fmt::format("Invalid ordering constraint between {} and {}", rel.action->resource->id,
+                              a->resource->id));
+        rel.flags = kNone;
+      } else if (moves_live && rel.flags == kIfOnSameNodeOrTarget && leads_back(a, rel.action, rel.flags)) {
+        // Two that change places by live migration do not wait for each other's capacity.
+        rel.flags = kNone;
+      }
+    }
+  }
+}
+
 void build_graph(Cluster& c, Graph& graph) {
   graph.cluster_delay = Milliseconds(c.config.cluster_delay_ms);
   graph.stonith_timeout = Milliseconds(c.config.fencing_timeout_ms);
@@ -220,6 +256,7 @@ void build_graph(Cluster& c, Graph& graph) {
       graph.actions.push_back(render(c, a));
     }
   int id = 0;
+  std::map<int, std::uint32_t> merged;
   for (std::size_t i = 0; i < in.size(); ++i) {
     Action* a = in[i];
     Synapse s;
@@ -229,11 +266,11 @@ void build_graph(Cluster& c, Graph& graph) {
     s.priority = priority > 0 ? priority : 0;
     graph.actions[i].priority = s.priority;
     s.action = static_cast<int>(i);
-    for (auto& rel : a->before)
-      if (input_wanted(a, rel))
-        if (auto at = index.find(rel.action); at != index.end()) s.inputs.push_back(at->second);
-    std::sort(s.inputs.begin(), s.inputs.end());
-    s.inputs.erase(std::unique(s.inputs.begin(), s.inputs.end()), s.inputs.end());
+    merged.clear();
+    for (const auto& rel : a->before)
+      if (auto at = index.find(rel.action); at != index.end()) merged[at->second] |= rel.flags;
+    for (const auto& [input, flags] : merged)
+      if (input_wanted(a, in[static_cast<std::size_t>(input)], flags)) s.inputs.push_back(input);
     graph.synapses.push_back(std::move(s));
   }
 }

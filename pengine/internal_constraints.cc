@@ -68,11 +68,6 @@ void group(Cluster& c, Resource* g) {
   order_tasks(c, g, "stopped", g, "start", kOrdered);
   order_tasks(c, g, "start", g, "running", kUnrunnableFirstBlocks);
   const bool promotable = top(g)->promotable;
-  if (promotable) {
-    order_tasks(c, g, "demote", g, "demoted", kUnrunnableFirstBlocks);
-    order_tasks(c, g, "demoted", g, "promote", kOrdered);
-    order_tasks(c, g, "promote", g, "promoted", kUnrunnableFirstBlocks);
-  }
   Resource *previous = nullptr, *last_active = nullptr;
   for (Resource* m : g->children) {
     std::uint32_t down = kThenImpliesFirstGraphed, after_down = kFirstImpliesThenGraphed;
@@ -132,11 +127,10 @@ void clone(Cluster& c, Resource* r) {
     order_tasks(c, instance, "start", r, "running", kFirstImpliesThenGraphed);
     order_stops(c, r, instance, kThenImpliesFirstGraphed);
     order_tasks(c, instance, "stop", r, "stopped", kFirstImpliesThenGraphed);
-    if (r->ordered)
-      for (std::size_t j = i + 1; j < r->children.size(); ++j) {
-        order_starts(c, instance, r->children[j], kOrdered);
-        order_stops(c, r->children[j], instance, kOrdered);
-      }
+    if (r->ordered && i > 0) {
+      order_starts(c, r->children[i - 1], instance, kOrdered);
+      order_stops(c, instance, r->children[i - 1], kOrdered);
+    }
   }
   if (r->promotable) promotable_constraints(c, r);
 }
@@ -145,24 +139,9 @@ void bundle(Cluster& c, Resource* b) {
   Resource* inner = b->bundle_child;
   if (inner) {
     order_starts(c, b, inner, kThenImpliesFirstGraphed);
-    order_tasks(c, inner, "running", b, "running", kFirstImpliesThenGraphed);
     order_stops(c, b, inner, kThenImpliesFirstGraphed);
+    order_tasks(c, inner, "running", b, "running", kFirstImpliesThenGraphed);
     order_tasks(c, inner, "stopped", b, "stopped", kFirstImpliesThenGraphed);
-    internal_constraints(c, inner);
-    if (inner->promotable) {
-      order_tasks(c, b, "promote", inner, "promote", kThenImpliesFirstGraphed);
-      order_tasks(c, inner, "promoted", b, "promoted", kFirstImpliesThenGraphed);
-      order_tasks(c, b, "demote", inner, "demote", kThenImpliesFirstGraphed);
-      order_tasks(c, inner, "demoted", b, "demoted", kFirstImpliesThenGraphed);
-    }
-  }
-  order_tasks(c, b, "start", b, "running", kOrdered | kUnrunnableFirstBlocks);
-  order_tasks(c, b, "stop", b, "stopped", kOrdered | kUnrunnableFirstBlocks);
-  order_tasks(c, b, "stopped", b, "start", kOrdered);
-  if (inner && inner->promotable) {
-    order_tasks(c, b, "promote", b, "promoted", kOrdered | kUnrunnableFirstBlocks);
-    order_tasks(c, b, "demote", b, "demoted", kOrdered | kUnrunnableFirstBlocks);
-    order_tasks(c, b, "demoted", b, "promote", kOrdered);
   }
   for (auto& replica : b->replicas) {
     Resource* container = replica.container;
@@ -179,14 +158,17 @@ void bundle(Cluster& c, Resource* b) {
       new_colocation(c, "#ip-with-container", "", kInfinity, replica.ip, container, Role::kUnknown,
                      Role::kUnknown, true);
     }
-    if (replica.remote) {
-      // The connection is wherever it can be; not necessarily where the container is.
-      internal_constraints(c, replica.remote);
-    }
-    if (replica.child) {
-      // Inner instances are handled by the clone.
-    }
+    // The connection prefers its container's host; what is inside follows the connection.
+    if (replica.remote) internal_constraints(c, replica.remote);
   }
+  if (!inner) return;
+  internal_constraints(c, inner);
+  if (!inner->promotable) return;
+  promotable_restart_orders(c, b);
+  order_tasks(c, inner, "demoted", b, "demoted", kFirstImpliesThenGraphed);
+  order_tasks(c, b, "demote", inner, "demote", kThenImpliesFirstGraphed);
+  order_tasks(c, inner, "promoted", b, "promoted", kFirstImpliesThenGraphed);
+  order_tasks(c, b, "promote", inner, "promote", kThenImpliesFirstGraphed);
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ Node* node_of(const Resource* r, Where where) {
 
 Role role_of(const Resource* r, bool current) {
   if (is_primitive(r)) return current ? r->role : r->next_role;
-  Role role = is_bundle(r) ? Role::kUnknown : Role::kUnknown;
+  if (is_bundle(r)) return Role::kUnknown;
+  Role role = Role::kUnknown;
   for (const auto* child : r->children) role = std::max(role, role_of(child, current));
   return role;
 }

@@ -188,10 +188,11 @@ struct Ordering {
   std::uint32_t flags = 0;
 };
 
+// There may be several between two actions, each with its own conditions.
 struct Relation {
   Action* action = nullptr;
   std::uint32_t flags = 0;
-  enum class State : std::uint8_t { kNot, kLinked, kDuplicate } state = State::kNot;
+  int older = -1;  // Place of the one before with the same action.
 };
 
 struct Action {
@@ -211,7 +212,7 @@ struct Action {
   Meta meta, extra;
   int required_runnable_before = 0, runnable_before = 0;
   std::vector<Relation> before, after;
-  std::map<const Action*, std::size_t> before_index, after_index;
+  std::map<const Action*, int> after_index;  // Place of the newest relation.
 };
 
 struct BundleReplica {

@@ -151,8 +151,7 @@ bool key_is(const std::string& key, std::string_view task) {
 void with_migration(Cluster& c, const Ordering& o) {
   Resource *first = o.first_rsc, *then = o.then_rsc;
   if (!first || !then || first == then || in_container(first, then) || in_container(then, first)) return;
-  const bool fm = first->migratable, tm = then->migratable;
-  if (!tm) return;
+  if (!then->migratable) return;
   auto add = [&](const char* a, const char* b, std::uint32_t flags) {
     Ordering n;
     n.first_rsc = first;
@@ -162,18 +161,18 @@ void with_migration(Cluster& c, const Ordering& o) {
     n.flags = flags;
     store(c, std::move(n));
   };
+  const std::uint32_t moved_otherwise = kOrdered | (first->migratable ? kIfFirstUnmigratable : 0u);
   if (key_is(o.first_task, "start") && key_is(o.then_task, "start")) {
-    if (fm) add("migrate_from", "migrate_to", o.flags);
-    add("start", "migrate_to", o.flags | (fm ? kIfFirstUnmigratable : 0u));
+    if (first->migratable) add("migrate_from", "migrate_to", kOrdered);
+    add("start", "migrate_to", moved_otherwise);
   } else if (key_is(o.first_task, "stop") && key_is(o.then_task, "stop")) {
-    const std::uint32_t flags = o.flags | (fm ? kIfFirstUnmigratable : 0u);
-    add("stop", "migrate_to", flags);
-    if (then->partial_target) add("stop", "migrate_from", flags);
+    add("stop", "migrate_to", moved_otherwise);
+    if (then->partial_target) add("stop", "migrate_from", moved_otherwise);
   } else if (key_is(o.first_task, "promote") && key_is(o.then_task, "start")) {
-    add("promote", "migrate_to", o.flags);
+    add("promote", "migrate_to", kOrdered);
   } else if (key_is(o.first_task, "demote") && key_is(o.then_task, "stop")) {
-    add("demote", "migrate_to", o.flags);
-    if (then->partial_target) add("demote", "migrate_from", o.flags);
+    add("demote", "migrate_to", kOrdered);
+    if (then->partial_target) add("demote", "migrate_from", kOrdered);
   }
 }
 

@@ -173,7 +173,7 @@ void starts_after(Action* probe, const Relation& after) {
   for (const auto& next : std::vector<Relation>(then->after)) {
     Resource* r = next.action->resource;
     if (!r || !r->running_on.empty() || top(r) != then->resource || next.action->task != "start") continue;
-    order_actions(probe, next.action, kUnrunnableFirstBlocks);
+    order_actions(probe, next.action, kOrdered | kUnrunnableFirstBlocks);
   }
 }
 
@@ -183,9 +183,9 @@ void restarts_after(Action* probe, Action* after, std::vector<Action*>& touched)
   if (after->detect_loop) return;
   after->detect_loop = true;
   touched.push_back(after);
-  if (after->resource && is_primitive(after->resource) && probe->resource != after->resource &&
-      (after->task == "stop" || after->task == "demote"))
-    for (Action* then : actions_of(after->resource, nullptr, after->task, false))
+  const char* down = after->task == "start" ? "stop" : after->task == "promote" ? "demote" : nullptr;
+  if (down && after->resource && is_primitive(after->resource) && probe->resource != after->resource)
+    for (Action* then : actions_of(after->resource, nullptr, down, false))
       if (!then->pseudo) order_actions(probe, then, kOrdered);
   bool interleave = false;
   const Resource* compatible = nullptr;
@@ -227,29 +227,45 @@ void orders_for(Resource* r) {
 
 }  // namespace
 
+namespace {
+
+// A node is unfenced before it is probed, and its own probes end before it shuts down.
+bool probe_before(const Action* probe, const Action* then) {
+  if (then->task == "stonith" && probe->node == then->node && meta_or(then->meta, "stonith_action", "") == "on")
+    return false;
+  return !(then->task == "do_shutdown" && probe->node && then->node && probe->node != then->node);
+}
+
+// What waits for a stop waits for the probe that might find out that there is something to stop.
+void probe_as_stop(const Ordering& o) {
+  if (o.flags == kNone || !o.first_rsc || o.first_rsc == o.then_rsc) return;
+  if (o.first ? o.first->task != "stop" : !o.first_task.ends_with("_stop_0")) return;
+  // Inside a container that stops: it may be probed only after the container has started again.
+  if (o.then_rsc && o.first_rsc->container == o.then_rsc &&
+      (o.then ? o.then->task == "stop" : o.then_task.ends_with("_stop_0")))
+    return;
+  std::uint32_t flags = kOrdered | (o.flags & (kIfFirstUnmigratable | kIfOnSameNode));
+  if (o.flags == kIfRequiredOnSameNode || o.flags == kIfOnSameNodeOrTarget) flags = o.flags;
+  std::vector<Action*> probes;
+  each_probe(o.first_rsc, probes);
+  if (probes.empty()) return;
+  std::vector<Action*> thens;
+  if (o.then) {
+    thens = {o.then};
+  } else if (o.then_rsc) {
+    for (Action* a : o.then_rsc->actions)
+      if (a->key == o.then_task) thens.push_back(a);
+  }
+  for (Action* probe : probes)
+    for (Action* then : thens)
+      if (probe_before(probe, then)) order_actions(probe, then, flags);
+}
+
+}  // namespace
+
 void order_probes(Cluster& c) {
   for (auto* r : c.resources) orders_for(r);
-  for (const auto& o : c.orderings) {
-    if (!o.first_rsc || o.first_rsc == o.then_rsc) continue;
-    const bool stop = o.first ? o.first->key.ends_with("_stop_0") : o.first_task.ends_with("_stop_0");
-    if (!stop) continue;
-    const bool then_stop = o.then ? o.then->key.ends_with("_stop_0") : o.then_task.ends_with("_stop_0");
-    if (o.then_rsc && o.first_rsc->container == o.then_rsc && then_stop) continue;
-    std::uint32_t flags = kOrdered;
-    if (o.flags & kIfOnSameNodeOrTarget) flags = kIfOnSameNodeOrTarget;
-    if (o.flags & kIfRequiredOnSameNode) flags = kIfRequiredOnSameNode;
-    std::vector<Action*> probes;
-    each_probe(o.first_rsc, probes);
-    if (probes.empty()) continue;
-    std::vector<Action*> thens;
-    if (o.then)
-      thens = {o.then};
-    else if (o.then_rsc)
-      for (Action* a : o.then_rsc->actions)
-        if (a->key == o.then_task) thens.push_back(a);
-    for (Action* probe : probes)
-      for (Action* then : thens) order_actions(probe, then, flags);
-  }
+  for (std::size_t i = c.orderings.size(); i-- > 0;) probe_as_stop(c.orderings[i]);
 }
 
 }  // namespace systole::pengine::engine

@@ -285,7 +285,6 @@ void unpack_bundle(Cluster& c, Resource* bundle) {
     held->children.push_back(std::move(inner));
     clone = create_resource(c, held, bundle, held->id);
     bundle->bundle_child = clone;
-    bundle->children.push_back(clone);
     b.mounts.push_back({"/etc/pacemaker/authkey", "/etc/pacemaker/authkey", "", false});
     b.mounts.push_back({"/var/log/pacemaker/bundles", "/var/log", "", true});
     const std::string port = b.control_port.empty() ? "3121" : b.control_port;
@@ -326,6 +325,7 @@ void unpack_bundle(Cluster& c, Resource* bundle) {
       replica.container->fillers.push_back(replica.remote);
     }
   }
+  if (clone) bundle->children.push_back(clone);
 }
 
 }  // namespace systole::pengine::engine

@@ -18,17 +18,15 @@ const char* plain_task(const std::string& task) {
   return nullptr;
 }
 
-std::string original_task(const Action* a) {
-  const char* p = plain_task(a->task);
-  if (p) return p;
-  if (a->task == "notify" || a->task == "notified") {
-    const auto op = meta_of(a->meta, "notify_operation");
-    if (op) {
-      const char* q = plain_task(std::string(*op));
-      return q ? q : std::string(*op);
-    }
-  }
-  return a->task;
+// The operation that an action of a collective stands for: the one notified about, and, when the members are
+// primitives, the one that is complete ("running" is "start").
+std::string original_task(const Action* a, bool fold) {
+  std::string task = a->task;
+  if (task == "notify" || task == "notified")
+    if (const auto op = meta_of(a->meta, "notify_key_operation")) task = *op;
+  if (fold)
+    if (const char* plain = plain_task(task)) return plain;
+  return task;
 }
 
 void because(Action* target, const Action* reason, bool optional) {
@@ -36,9 +34,9 @@ void because(Action* target, const Action* reason, bool optional) {
   const std::string name = reason->resource ? reason->resource->id
                            : reason->node   ? reason->node->name
                                             : reason->key;
-  set_reason(target,
-             fmt::format("{} {} {}", optional ? "required" : "unrunnable", name, original_task(reason)),
-             false);
+  set_reason(
+      target,
+      fmt::format("{} {} {}", optional ? "required" : "unrunnable", name, original_task(reason, true)), false);
 }
 
 void clear_optional(Action* a, const Action* reason) {
@@ -53,11 +51,11 @@ void clear_runnable_because(Action* a, const Action* reason) {
 }
 void clear_migratable(Action* a) { a->migratable = false; }
 
-// Of groups: mandatory if any member's is, runnable only if every member's is.
+// Of groups: mandatory if any member's is; complete only if every member's is.
 ActionFlags group_flags(Cluster& c, Action* a, const Node* node) {
   ActionFlags f{true, true, true};
-  const std::string task = original_task(a);
   for (auto* member : a->resource->children) {
+    const std::string task = original_task(a, is_primitive(member));
     Action* m = find_action(member->actions, "", task, node);
     if (m) {
       const ActionFlags mf = action_flags(c, m, node);
@@ -65,7 +63,7 @@ ActionFlags group_flags(Cluster& c, Action* a, const Node* node) {
         f.optional = false;
         a->optional = false;
       }
-      if (task == m->task && f.runnable && !mf.runnable) {
+      if (task != a->task && f.runnable && !mf.runnable) {
         f.runnable = false;
         a->runnable = false;
       }
@@ -79,18 +77,23 @@ ActionFlags group_flags(Cluster& c, Action* a, const Node* node) {
 ActionFlags collective_flags(Cluster& c, Action* a, const Node* node) {
   ActionFlags f{true, true, true};
   bool any = false;
-  const std::string task = original_task(a);
-  std::vector<Resource*> instances = a->resource->children;
-  if (is_bundle(a->resource)) {
-    if (task == "promote" || task == "demote") {
-      instances = a->resource->bundle_child ? a->resource->bundle_child->children : std::vector<Resource*>{};
+  const Resource* r = a->resource;
+  std::vector<Resource*> containers;
+  const std::vector<Resource*>* instances = &r->children;
+  if (is_bundle(r)) {
+    const bool inside = a->task.starts_with("promote") || a->task.starts_with("demote") ||
+                        a->task.starts_with("notif");
+    if (inside && r->bundle_child) {
+      instances = &r->bundle_child->children;
     } else {
-      instances = instances_of(a->resource);
+      containers = instances_of(r);
+      instances = &containers;
     }
   }
-  for (auto* instance : instances) {
-    const Node* at = node && is_primitive(instance) ? node : nullptr;
-    Action* ia = find_action(instance->actions, "", task, at);
+  if (instances->empty()) return {true, false, true};
+  const std::string task = original_task(a, is_bundle(r) || is_primitive(instances->front()));
+  for (auto* instance : *instances) {
+    Action* ia = find_action(instance->actions, "", task, is_primitive(instance) ? node : nullptr);
     if (!ia) continue;
     const ActionFlags mf = action_flags(c, ia, node);
     if (f.optional && !mf.optional) {
@@ -106,60 +109,65 @@ ActionFlags collective_flags(Cluster& c, Action* a, const Node* node) {
   return f;
 }
 
-unsigned update_primitive(Cluster& c, Action* first, Action* then, bool first_optional_or_flags_optional,
-                          bool flags_runnable, Filter filter, std::uint32_t type) {
-  const bool f_opt = filter != Filter::kRunnable, f_run = filter != Filter::kOptional;
-  const bool flags_optional = first_optional_or_flags_optional;
-  const Action before_then = {.optional = true};
-  (void)before_then;
+bool runs_only_on(const Resource* r, const Node* node) {
+  return node && r->running_on.size() == 1 && r->running_on.front() == node;
+}
+
+// An order in one direction only: what cannot go first keeps the second from happening.
+void asymmetric(Action* first, Action* then) {
+  const Resource* r = then->resource;
+  if (!r || first->runnable) return;
+  if (then->optional) {
+    const Role role = role_of(r, true);
+    if (role == Role::kStopped && then->task == "stop") return;
+    if (role >= Role::kStarted && then->task == "start" && runs_only_on(r, then->node)) return;
+  }
+  clear_optional(then, first);
+  clear_runnable_because(then, first);
+}
+
+// A stop before a start, of one resource or of two members of a group.
+void restart_order(Action* first, Action* then, bool optional_counts, bool runnable_counts) {
+  const bool restart = optional_counts && !then->optional;
+  // What should restart but cannot start stops all the same.
+  const bool stop = runnable_counts && !then->runnable && then->resource && then->resource->managed &&
+                    first->resource == then->resource;
+  if (!restart && !stop) return;
+  if (first->runnable || !then->optional) clear_optional(first, then);
+  if (!then->migratable) clear_migratable(first);
+  if (!first->optional && !first->runnable) clear_runnable_because(then, first);
+}
+
+unsigned update_primitive(Cluster& c, Action* first, Action* then, ActionFlags flags, Filter filter,
+                          std::uint32_t type) {
+  const bool optional_counts = filter != Filter::kRunnable, runnable_counts = filter != Filter::kOptional;
   const bool to = then->optional, tr = then->runnable, tm = then->migratable, tp = then->pseudo;
   const bool fo = first->optional, fr = first->runnable, fm = first->migratable;
-  if (type & kAsymmetric) {
-    Resource* r = then->resource;
-    if (r) {
-      const Role role = role_of(r, true);
-      const bool already_stopped = role == Role::kStopped && then->task == "stop";
-      const bool already_started = role >= Role::kStarted && then->task == "start" && then->optional &&
-                                   then->node && r->running_on.size() == 1 &&
-                                   r->running_on.front() == then->node;
-      if (!already_stopped && !already_started && !first->runnable) {
-        clear_optional(then, first);
-        clear_runnable_because(then, first);
-      }
-    }
+  if (type & kAsymmetric) asymmetric(first, then);
+  if ((type & kThenImpliesFirst) && !to) {
+    if (optional_counts && !flags.optional) clear_optional(first, then);
+    if (flags.migratable && !then->migratable) clear_migratable(first);
   }
-  if ((type & kThenImpliesFirst) && f_opt && !flags_optional) clear_optional(first, then);
-  if ((type & kThenImpliesFirst) && f_opt && !then->optional && !then->migratable && first->migratable)
-    clear_migratable(first);
-  if ((type & kPromotedThenImpliesFirst) && f_opt && !then->optional && then->resource &&
+  if ((type & kPromotedThenImpliesFirst) && optional_counts && !then->optional && then->resource &&
       then->resource->role == Role::kPromoted) {
     clear_optional(first, then);
-    if (first->migratable && !then->migratable) clear_migratable(first);
+    if (!then->migratable) clear_migratable(first);
   }
-  if ((type & kUnmigratableThenBlocks) && f_opt) {
+  if ((type & kUnmigratableThenBlocks) && optional_counts) {
     if (!then->migratable || !then->runnable) clear_runnable_because(first, then);
     if (!then->optional) clear_optional(first, then);
   }
-  if ((type & kFirstElseThen) && f_opt && !first->runnable) {
+  if ((type & kFirstElseThen) && optional_counts && !first->runnable) {
     clear_migratable(then);
     then->pseudo = false;
   }
-  if ((type & kUnrunnableFirstBlocks) && f_run && then->runnable && !flags_runnable) {
+  if ((type & kUnrunnableFirstBlocks) && runnable_counts && then->runnable && !flags.runnable) {
     clear_runnable_because(then, first);
     clear_migratable(then);
   }
-  if ((type & kFirstImpliesThen) && f_opt && then->optional && !flags_optional && !first->migratable)
+  if ((type & kFirstImpliesThen) && optional_counts && then->optional && !flags.optional && !first->migratable)
     clear_optional(then, first);
-  if (type & kIntermediateStop) {
-    bool restart = false;
-    if (f_run && !then->runnable && then->resource && then->resource->managed) restart = true;
-    if (f_opt && !then->optional) restart = true;
-    if (restart) {
-      if (first->optional && (first->runnable || !then->optional)) clear_optional(first, then);
-      if (!first->optional && !first->runnable) clear_runnable_because(then, first);
-      if (!first->optional && first->migratable && !then->migratable) clear_migratable(first);
-    }
-  }
+  if (type & kIntermediateStop) restart_order(first, then, optional_counts, runnable_counts);
   unsigned changed = 0;
   if (to != then->optional || tr != then->runnable || tm != then->migratable || tp != then->pseudo) {
     changed |= kChangedThen;
@@ -169,16 +177,20 @@ unsigned update_primitive(Cluster& c, Action* first, Action* then, bool first_op
   return changed;
 }
 
-// What a bundle's or clone's action means for one of its instances.
-Action* instance_action(Action* a, Resource* instance, const std::string& task, const Node* node) {
-  Resource* r = instance;
-  if (is_bundle(a->resource) && instance->replica &&
-      (task == "promote" || task == "demote" || task == "promoted" || task == "demoted"))
-    r = instance->replica->child;
-  else if (is_bundle(a->resource) && instance->replica && instance->replica->container == instance &&
-           task == "stop" && false)
-    r = instance->replica->child;
-  return r ? find_action(r->actions, "", task, node) : nullptr;
+// The action of one instance that stands for the collective's. Of a bundle it is that of what is inside, but for a
+// stop that goes first and for all that comes second except changes of role.
+Action* instance_action(const Action* a, const Resource* instance, const std::string& task, const Node* node,
+                        bool first) {
+  const Resource* r = instance;
+  if (instance->replica && instance->replica->container == instance && instance->replica->child) {
+    const bool role = a->task.starts_with("promote") || a->task.starts_with("demote");
+    const bool down = a->task == "stop" || a->task == "stopped";
+    if ((first && !down) || (!first && role)) {
+      r = instance->replica->child;
+      node = nullptr;  // It is on the bundle's own node.
+    }
+  }
+  return find_action(r->actions, "", task, node);
 }
 
 bool can_interleave(const Action* first, const Action* then) {
@@ -186,8 +198,7 @@ bool can_interleave(const Action* first, const Action* then) {
   if (!f || !t || f == t) return false;
   if (f->variant < Variant::kClone || t->variant < Variant::kClone) return false;
   const bool down = then->key.ends_with("_stop_0") || then->key.ends_with("_demote_0");
-  const Resource* r = down ? f : t;
-  return r->interleave || is_true(meta_or(r->meta, "interleave", ""));
+  return is_true(meta_or((down ? f : t)->meta, "interleave", ""));
 }
 
 unsigned update_actions(Cluster& c, Resource* by, Action* first, Action* then, const Node* node,
@@ -197,7 +208,9 @@ unsigned interleave(Cluster& c, Action* first, Action* then, const Node* node, F
                     std::uint32_t type) {
   unsigned changed = 0;
   const bool current = first->key.ends_with("_stopped_0") || first->key.ends_with("_demoted_0");
-  const std::string task = original_task(first);
+  const auto& members = first->resource->children;
+  const bool fold = is_bundle(first->resource) || (!members.empty() && is_primitive(members.front()));
+  const std::string task = original_task(first, fold);
   for (auto* then_instance : instances_of(then->resource)) {
     auto* first_instance = const_cast<Resource*>(
         find_compatible_instance(then_instance, first->resource, Role::kUnknown, current));
@@ -207,11 +220,11 @@ unsigned interleave(Cluster& c, Action* first, Action* then, const Node* node, F
         changed |= kChangedThen;
       continue;
     }
-    Action* f = instance_action(first, first_instance, task, node);
-    Action* t = instance_action(then, then_instance, then->task, node);
+    Action* f = instance_action(first, first_instance, task, node, true);
+    Action* t = instance_action(then, then_instance, then->task, node, false);
     if (!f || !t) continue;
     if (order_actions(f, t, type)) changed |= kChangedFirst | kChangedThen;
-    changed |= update_actions(c, t->resource, f, t, node, action_flags(c, f, node), filter, type);
+    changed |= update_actions(c, then_instance, f, t, node, action_flags(c, f, node), filter, type);
   }
   return changed;
 }
@@ -219,9 +232,8 @@ unsigned interleave(Cluster& c, Action* first, Action* then, const Node* node, F
 unsigned update_actions(Cluster& c, Resource* by, Action* first, Action* then, const Node* node,
                         ActionFlags flags, Filter filter, std::uint32_t type) {
   auto plain = [&](Action* t) {
-    return update_primitive(c, first, t, flags.optional, flags.runnable, filter, type);
+    return update_primitive(c, first, t, flags, filter, type);
   };
-  (void)by;
   Resource* r = then->resource;
   if (!r) return plain(then);
   const Resource* chooser = by ? by : r;
@@ -234,9 +246,9 @@ unsigned update_actions(Cluster& c, Resource* by, Action* first, Action* then, c
       if (!t) continue;
       if (!action_flags(c, t, node).runnable) continue;
       const unsigned ic = update_actions(c, instance, first, t, node, flags, filter, type);
-      changed |= ic & ~0u;
+      changed |= ic;
       if (ic & kChangedThen)
-        for (std::size_t i = 0; i < t->after.size(); ++i) update_for_orderings(c, t->after[i].action);
+        for (std::size_t i = t->after.size(); i-- > 0;) update_for_orderings(c, t->after[i].action);
     }
     return changed;
   }
@@ -253,7 +265,7 @@ unsigned update_actions(Cluster& c, Resource* by, Action* first, Action* then, c
 
 ActionFlags flags_with_node(Cluster& c, Action* a, const Node* node) {
   ActionFlags f = action_flags(c, a, nullptr);
-  if (a->resource && a->resource->variant >= Variant::kClone && node) {
+  if (is_clone(a->resource) && node) {
     // Only activity on the node counts, but a clone that can run anywhere can run.
     const bool anywhere = f.runnable;
     f = action_flags(c, a, node);
@@ -273,7 +285,7 @@ unsigned apply_effects(Cluster& c, Action* first, Action* then, const Node* node
     node = first->node;
   }
   Resource* t = then->resource;
-  const ActionFlags only_optional{ff.optional, false, false};
+  const ActionFlags only_optional{.optional = ff.optional, .runnable = false};
   if (type & kFirstImpliesThen) {
     if (t)
       changed |= update_actions(c, t, first, then, node, only_optional, Filter::kOptional, kFirstImpliesThen);
@@ -287,7 +299,7 @@ unsigned apply_effects(Cluster& c, Action* first, Action* then, const Node* node
   if (type & kThenImpliesFirst) {
     if (first->resource)
       changed |=
-          update_actions(c, first->resource, first, then, node, tf, Filter::kOptional, kThenImpliesFirst);
+          update_actions(c, first->resource, first, then, node, ff, Filter::kOptional, kThenImpliesFirst);
     else if (!ff.optional && first->runnable) {
       first->runnable = false;
       changed |= kChangedFirst;
@@ -370,7 +382,7 @@ Action* for_ordering(Action* a) {
 
 ActionFlags action_flags(Cluster& c, Action* a, const Node* node) {
   Resource* r = a->resource;
-  if (!r || is_primitive(r)) return {a->optional, a->runnable, a->pseudo};
+  if (!r || is_primitive(r)) return {a->optional, a->runnable, a->pseudo, a->migratable};
   if (is_group(r)) return group_flags(c, a, node);
   return collective_flags(c, a, node);
 }
@@ -382,14 +394,14 @@ void update_for_orderings(Cluster& c, Action* then) {
     return;
   }
   unsigned changed = 0;
-  const bool was_optional = then->optional, was_runnable = then->runnable, was_pseudo = then->pseudo;
-  const bool was_migratable = then->migratable;
+  const bool was_optional = then->optional, was_runnable = then->runnable;
   if (then->min_runnable) {
     then->runnable_before = 0;
     if (then->required_runnable_before == 0) then->required_runnable_before = 1;
     then->runnable = false;
   }
-  for (std::size_t i = 0; i < then->before.size(); ++i) {
+  // The newest first, and none that is added meanwhile: that is for the next round.
+  for (std::size_t i = then->before.size(); i-- > 0;) {
     Relation rel = then->before[i];
     Action* first = rel.action;
     if (rel.flags == kNone) continue;
@@ -407,9 +419,6 @@ void update_for_orderings(Cluster& c, Action* then) {
       first->optional = true;
       if (first->task == "reload-agent") first->resource->reload = false;
     }
-    if ((rel.flags & kIfFirstUnmigratable) && first->migratable) {
-      // A live migration needs no such order.
-    }
     if (first->resource && then->resource && first->resource != then->resource &&
         !is_ancestor(then->resource, first->resource))
       first = for_ordering(first);
@@ -426,7 +435,7 @@ void update_for_orderings(Cluster& c, Action* then) {
       if (first != rel.action) then->before[i].flags = kNone;
     }
     if (changed & kChangedFirst) {
-      for (std::size_t j = 0; j < first->after.size(); ++j) update_for_orderings(c, first->after[j].action);
+      for (std::size_t j = first->after.size(); j-- > 0;) update_for_orderings(c, first->after[j].action);
       update_for_orderings(c, first);
     }
   }
@@ -436,12 +445,10 @@ void update_for_orderings(Cluster& c, Action* then) {
     else
       changed &= ~kChangedThen;
   }
-  (void)was_pseudo;
-  (void)was_migratable;
   if (changed & kChangedThen) {
     if (was_runnable && !then->runnable) block_colocation_dependents(c, then);
     update_for_orderings(c, then);
-    for (std::size_t j = 0; j < then->after.size(); ++j) update_for_orderings(c, then->after[j].action);
+    for (std::size_t j = then->after.size(); j-- > 0;) update_for_orderings(c, then->after[j].action);
   }
   --c.update_depth;
 }
@@ -504,7 +511,7 @@ void block_colocation_dependents(Cluster& c, Action* a) {
     const Action* ca = find_action(child->actions, "", a->task, nullptr);
     if (!ca || ca->runnable) return;
   }
-  for (const auto* col : r->with_this) {
+  for (const auto* col : with_this_colocations(r)) {
     if (col->score < kInfinity) continue;
     if (!is_start && col->primary_role != Role::kPromoted) continue;
     mark_blocked(c, col->dependent, col->dependent_role == Role::kPromoted ? "promote" : "start",
@@ -553,10 +560,11 @@ void apply_orderings(Cluster& c) {
     }
     c.update_again.clear();
   };
-  for (std::size_t i = 0; i < c.actions.size(); ++i) block_colocation_dependents(c, c.actions[i]);
+  for (std::size_t i = c.actions.size(); i-- > 0;) block_colocation_dependents(c, c.actions[i]);
   order_probes(c);
-  for (std::size_t i = 0; i < c.actions.size(); ++i) update_for_orderings(c, c.actions[i]);
+  for (std::size_t i = c.actions.size(); i-- > 0;) update_for_orderings(c, c.actions[i]);
   drain();
+  disable_invalid_orderings(c);
 }
 
 }  // namespace systole::pengine::engine
