@@ -207,7 +207,8 @@ bool leads_back(const Action* a, const Action* input, std::uint32_t flags) {
     todo.pop_back();
     if (at == a) return true;
     for (const auto& rel : at->before)
-      if (input_wanted(at, rel.action, rel.flags) && seen.insert(rel.action).second) todo.push_back(rel.action);
+      if (input_wanted(at, rel.action, rel.flags) && seen.insert(rel.action).second)
+        todo.push_back(rel.action);
   }
   return false;
 }

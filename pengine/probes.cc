@@ -231,7 +231,8 @@ namespace {
 
 // A node is unfenced before it is probed, and its own probes end before it shuts down.
 bool probe_before(const Action* probe, const Action* then) {
-  if (then->task == "stonith" && probe->node == then->node && meta_or(then->meta, "stonith_action", "") == "on")
+  if (then->task == "stonith" && probe->node == then->node &&
+      meta_or(then->meta, "stonith_action", "") == "on")
     return false;
   return !(then->task == "do_shutdown" && probe->node && then->node && probe->node != then->node);
 }

@@ -34,9 +34,9 @@ void because(Action* target, const Action* reason, bool optional) {
   const std::string name = reason->resource ? reason->resource->id
                            : reason->node   ? reason->node->name
                                             : reason->key;
-  set_reason(
-      target,
-      fmt::format("{} {} {}", optional ? "required" : "unrunnable", name, original_task(reason, true)), false);
+  set_reason(target,
+             fmt::format("{} {} {}", optional ? "required" : "unrunnable", name, original_task(reason, true)),
+             false);
 }
 
 void clear_optional(Action* a, const Action* reason) {
@@ -81,8 +81,8 @@ ActionFlags collective_flags(Cluster& c, Action* a, const Node* node) {
   std::vector<Resource*> containers;
   const std::vector<Resource*>* instances = &r->children;
   if (is_bundle(r)) {
-    const bool inside = a->task.starts_with("promote") || a->task.starts_with("demote") ||
-                        a->task.starts_with("notif");
+    const bool inside =
+        a->task.starts_with("promote") || a->task.starts_with("demote") || a->task.starts_with("notif");
     if (inside && r->bundle_child) {
       instances = &r->bundle_child->children;
     } else {
@@ -165,7 +165,8 @@ unsigned update_primitive(Cluster& c, Action* first, Action* then, ActionFlags f
     clear_runnable_because(then, first);
     clear_migratable(then);
   }
-  if ((type & kFirstImpliesThen) && optional_counts && then->optional && !flags.optional && !first->migratable)
+  if ((type & kFirstImpliesThen) && optional_counts && then->optional && !flags.optional &&
+      !first->migratable)
     clear_optional(then, first);
   if (type & kIntermediateStop) restart_order(first, then, optional_counts, runnable_counts);
   unsigned changed = 0;
@@ -177,8 +178,8 @@ unsigned update_primitive(Cluster& c, Action* first, Action* then, ActionFlags f
   return changed;
 }
 
-// The action of one instance that stands for the collective's. Of a bundle it is that of what is inside, but for a
-// stop that goes first and for all that comes second except changes of role.
+// The action of one instance that stands for the collective's. Of a bundle it is that of what is inside, but
+// for a stop that goes first and for all that comes second except changes of role.
 Action* instance_action(const Action* a, const Resource* instance, const std::string& task, const Node* node,
                         bool first) {
   const Resource* r = instance;
@@ -231,9 +232,7 @@ unsigned interleave(Cluster& c, Action* first, Action* then, const Node* node, F
 
 unsigned update_actions(Cluster& c, Resource* by, Action* first, Action* then, const Node* node,
                         ActionFlags flags, Filter filter, std::uint32_t type) {
-  auto plain = [&](Action* t) {
-    return update_primitive(c, first, t, flags, filter, type);
-  };
+  auto plain = [&](Action* t) { return update_primitive(c, first, t, flags, filter, type); };
   Resource* r = then->resource;
   if (!r) return plain(then);
   const Resource* chooser = by ? by : r;
