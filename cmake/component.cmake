@@ -11,12 +11,12 @@ target_compile_definitions(options INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO
 file(WRITE ${CMAKE_BINARY_DIR}/empty.cc "")
 add_library(pch OBJECT ${CMAKE_BINARY_DIR}/empty.cc)
 target_link_libraries(pch PRIVATE options fmt::fmt tl::expected)
-target_precompile_headers(pch PRIVATE <algorithm> <chrono> <cstdint> <functional> <map> <memory> <optional>
+target_precompile_headers(pch PRIVATE <algorithm> <chrono> <cstdint> <deque> <functional> <map> <memory> <optional>
                           <set> <span> <string> <string_view> <unordered_map> <utility> <variant> <vector>
                           <fmt/format.h> <tl/expected.hpp>)
 add_library(pch_test OBJECT ${CMAKE_BINARY_DIR}/empty.cc)
 target_link_libraries(pch_test PRIVATE options fmt::fmt tl::expected GTest::gtest)
-target_precompile_headers(pch_test PRIVATE <algorithm> <chrono> <functional> <map> <memory> <optional> <string>
+target_precompile_headers(pch_test PRIVATE <algorithm> <chrono> <deque> <functional> <map> <memory> <optional> <string>
                           <variant> <vector> <fmt/format.h> <tl/expected.hpp> <gtest/gtest.h>)
 
 # component(name SOURCES x.cc... [TESTS x_test.cc...] [USES lower...] [LINKS imported-library...])

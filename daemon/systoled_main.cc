@@ -26,6 +26,7 @@
 #include "ipc/systole.pb.h"
 #include "lrmd/process_helper.h"
 #include "lrmd/remote_processes.h"
+#include "membership/corosync_node.h"
 #include "membership/life.h"
 #include "membership/ring_thread.h"
 
@@ -110,9 +111,16 @@ Result<void> Daemon::start_ring() {
                                                  log_.named("membership"));
   if (!state) return fail(state.error());
   self_ = state->self();
-  membership::RingThread::Parts parts{&runtime_.timers(), log_.named("membership"), setup_.config,
-                                      std::move(*state), std::move(setup_.key)};
-  auto ring = membership::RingThread::create(std::move(parts));
+  const Logger log = log_.named("membership");
+  membership::RingThread::Parts parts{&runtime_.timers(), log, setup_.config, *state, std::move(setup_.key)};
+  auto ring = setup_.config.provider == membership::Provider::kCorosync
+                  ? membership::RingThread::create(
+                        std::move(parts),
+                        [&](AsioRuntime& runtime) -> Result<std::unique_ptr<membership::Membership>> {
+                          return std::make_unique<membership::CorosyncNode>(
+                              membership::CorosyncNode::Parts{&runtime, log, setup_.config, *state});
+                        })
+                  : membership::RingThread::create(std::move(parts));
   if (!ring) return fail(ring.error());
   ring_ = std::move(*ring);
   return {};

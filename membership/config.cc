@@ -83,6 +83,7 @@ class Parser {
   Result<void> interface(const Line& line);
   Result<void> node(const Line& line);
   Result<void> quorum(const Line& line);
+  Result<void> systole(const Line& line);
   Result<void> logging(const Line& line);
   Result<void> end_node();
   Result<void> end_interface();
@@ -172,6 +173,7 @@ Result<void> Parser::take(const Line& line) {
   if (section == "nodelist.node") return node(option);
   if (section == "quorum") return quorum(option);
   if (section == "logging") return logging(option);
+  if (section == "systole") return systole(option);
   if (section == "nodelist") {
     return bad(option,
                fmt::format("{} belongs into a node {{ }} section within nodelist", shown(option.key)));
@@ -191,8 +193,8 @@ Result<void> Parser::begin_section(const Line& line) {
   const std::string path =
       sections_.empty() ? std::string(line.key) : sections_.back().path + "." + std::string(line.key);
   static const std::set<std::string, std::less<>> kKnown = {
-      "totem",  "totem.interface", "nodelist", "nodelist.node",
-      "quorum", "quorum.device",   "logging",  "logging.logger_subsys"};
+      "totem",   "totem.interface",       "nodelist", "nodelist.node", "quorum", "quorum.device",
+      "logging", "logging.logger_subsys", "systole"};
   static const std::set<std::string, std::less<>> kIgnored = {"system", "resources", "uidgid", "qb",
                                                               "nozzle", "aisexec",   "amf",    "service"};
   if (!kKnown.contains(path) && !kIgnored.contains(path) &&
@@ -363,6 +365,21 @@ Result<void> Parser::end_node() {
   }
   if (draft.node.name.empty()) draft.node.name = draft.node.addresses[0];
   nodes_.push_back(std::move(draft));
+  return {};
+}
+
+// Ours; Corosync passes over sections that it does not know.
+Result<void> Parser::systole(const Line& line) {
+  if (line.key != "provider") {
+    unknown(line);
+    return {};
+  }
+  if (line.value != "ring" && line.value != "corosync")
+    return bad(line,
+               fmt::format("provider \"{}\" is not known: ring (Systole's own) or corosync (one that runs "
+                           "on this host)",
+                           shown(line.value)));
+  config_.provider = line.value == "ring" ? Provider::kRing : Provider::kCorosync;
   return {};
 }
 

@@ -48,7 +48,12 @@ struct QuorumOptions {
   std::optional<bool> wait_for_all;  // Default: two_node.
 };
 
+// Who orders messages and forms views: our own ring, or a Corosync that runs on the hosts (`systole {
+// provider: … }`).
+enum class Provider { kRing, kCorosync };
+
 struct ClusterConfig {
+  Provider provider = Provider::kRing;
   TotemOptions totem;
   QuorumOptions quorum;
   std::vector<ConfiguredNode> nodes;  // Ascending by id.

@@ -92,6 +92,8 @@ class Membership {
   virtual void leave() = 0;
   virtual RingStatus status() const = 0;
   virtual Result<void> set_expected_votes(unsigned votes) = 0;
+  // While set, this node cannot take more messages: senders wait.
+  virtual void set_congested(bool /*congested*/) {}
 };
 
 }  // namespace systole::membership

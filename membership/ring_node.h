@@ -43,9 +43,9 @@ class RingNode : public Membership, private RingOutput {
   RingStatus status() const override;
   Result<void> set_expected_votes(unsigned votes) override;
 
+  void set_congested(bool congested) override { ring_.set_congested(congested); }
+
   NodeLife self() const { return self_; }
-  // While set, members of the ring send nothing new.
-  void set_congested(bool congested) { ring_.set_congested(congested); }
 
  private:
   struct PeerLink {

@@ -61,8 +61,8 @@ struct RingThread::State : std::enable_shared_from_this<RingThread::State> {
 
   Parts parts;
   AsioRuntime runtime;
-  std::unique_ptr<Random> random = system_random();
-  std::unique_ptr<RingNode> node;  // Used on the ring's thread only, once that runs.
+  std::shared_ptr<Random> random;  // The ring's.
+  std::unique_ptr<Membership> node;  // Used on the ring's thread only, once that runs.
   std::thread thread;
 
   // Main thread.
@@ -95,15 +95,25 @@ struct RingThread::State : std::enable_shared_from_this<RingThread::State> {
 };
 
 Result<std::unique_ptr<RingThread>> RingThread::create(Parts parts) {
+  std::shared_ptr<Random> random = system_random();
+  auto ring = RingNode::Parts{{}, parts.log, parts.config, parts.state, std::move(parts.key)};
+  ring.ports.random = random.get();
+  auto thread = create(std::move(parts), [&ring](AsioRuntime& runtime) -> Result<std::unique_ptr<Membership>> {
+    ring.ports.clock = &runtime.clock();
+    ring.ports.timers = &runtime.timers();
+    ring.ports.network = &runtime.network();
+    auto node = RingNode::create(std::move(ring));
+    if (!node) return fail(std::move(node.error()));
+    return std::unique_ptr<Membership>(std::move(*node));
+  });
+  if (thread) (*thread)->state_->random = std::move(random);
+  return thread;
+}
+
+Result<std::unique_ptr<RingThread>> RingThread::create(Parts parts, const Make& make) {
   auto state = std::make_shared<State>(std::move(parts));
-  Ports ports;
-  ports.clock = &state->runtime.clock();
-  ports.timers = &state->runtime.timers();
-  ports.network = &state->runtime.network();
-  ports.random = state->random.get();
-  auto node =
-      RingNode::create({ports, state->parts.log, state->parts.config, state->parts.state, state->parts.key});
-  if (!node) return fail(node.error());
+  auto node = make(state->runtime);
+  if (!node) return fail(std::move(node.error()));
   state->node = std::move(*node);
   state->thread = std::thread([s = state.get()] {
     pthread_setname_np(pthread_self(), "ring");

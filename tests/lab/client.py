@@ -33,8 +33,13 @@ def binaries():
 
 
 def describe(count, name="default", nets=1, token=None, two_node=False, options=None, start=True, mode="auto",
-             state_size=None, boot_delay=1000, daemon=None, host_bits=200):
-    """A lab's description: what goes into lab.json. Times in milliseconds."""
+             state_size=None, boot_delay=1000, daemon=None, host_bits=200,
+             provider=None):
+    """A lab's description: what goes into lab.json. Times in milliseconds. Provider: ring, or corosync (Debian's, started
+    on every node before the daemon); by default what SYSTOLE_LAB_PROVIDER says."""
+    provider = provider or os.environ.get("SYSTOLE_LAB_PROVIDER", "ring")
+    if provider not in ("ring", "corosync"):
+        raise LabError(f"provider {provider} is not known: ring or corosync")
     if not 1 <= count <= 99 or not 1 <= nets <= 8:
         raise LabError("a lab has 1 to 99 nodes and 1 to 8 networks")
     loopback = mode == "loopback"
@@ -43,9 +48,10 @@ def describe(count, name="default", nets=1, token=None, two_node=False, options=
              for i in range(1, count + 1)]
     host = {"name": HOST, "id": 0, "role": HOST, "addresses": [address(net, host_bits) for net in range(nets)]}
     bin_dir = binaries()
-    return {"name": name, "nets": nets, "token": token, "two_node": two_node, "options": options or {}, "mode": mode,
+    return {"name": name, "nets": nets, "provider": provider, "token": token, "two_node": two_node, "options": options or {}, "mode": mode,
             "start": start, "state_size": state_size, "boot_delay": boot_delay, "nodes": nodes, "host": host,
             "bin": bin_dir, "agents": os.path.join(os.path.dirname(bin_dir), "resource.d"),
+            "companion": ["/usr/sbin/corosync", "-f"] if provider == "corosync" else None,
             "daemon": daemon or [f"{bin_dir if loopback else files.LAB_BIN}/systoled"]}
 
 

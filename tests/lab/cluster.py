@@ -41,6 +41,7 @@ def parser():
     up.add_argument("--two-node", action="store_true", help="corosync.conf's two_node: 1")
     up.add_argument("--set", action="append", default=[], metavar="SECTION.NAME=VALUE", dest="options",
                     help="any other option of corosync.conf's totem or quorum section")
+    up.add_argument("--provider", choices=["ring", "corosync"], help="Systole's ring, or Debian's corosync below it")
     up.add_argument("--no-start", action="store_true", help="do not start the daemons")
     up.add_argument("--state-size", metavar="SIZE", help="a disk of this size (2m) for the daemon's state")
     up.add_argument("--boot-delay", type=int, default=1000, metavar="MS", help="a power-cycled node boots after this")
@@ -80,7 +81,7 @@ def options_of(pairs):
 def do_up(args):
     lab = Lab.up(args.count, name=args.lab, nets=args.nets, token=args.token, two_node=args.two_node, mode=args.mode,
                  options=options_of(args.options), start=not args.no_start, state_size=args.state_size,
-                 boot_delay=args.boot_delay)
+                 boot_delay=args.boot_delay, provider=args.provider)
     print(f"lab {lab.name}: {' '.join(lab.names)} and host; folder {lab.directory}")
     if not os.access(f"{lab.lab['bin']}/systoled", os.X_OK) and not args.no_start:
         print(f"there is no systoled in {lab.lab['bin']} (./dev build): the nodes run nothing", file=sys.stderr)

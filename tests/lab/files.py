@@ -7,9 +7,9 @@ LAB_BIN, LAB_AGENTS = "/usr/lib/systole/bin", "/usr/lib/systole/agents"
 
 # Folder of the node's disk -> where the node sees it.
 DISK = {"corosync": "/etc/corosync", "init.d": "/etc/init.d", "systole": "/var/lib/systole",
-        "pacemaker": "/var/lib/pacemaker", "log": "/var/log", "nginx": "/var/lib/nginx", "srv": "/srv"}
+        "corosync-state": "/var/lib/corosync", "pacemaker": "/var/lib/pacemaker", "log": "/var/log", "nginx": "/var/lib/nginx", "srv": "/srv"}
 # Folders that must exist in the node although this host may lack them, by the parent that gets an overlay.
-SKELETON = {"/etc": ["corosync", "init.d"], "/var/lib": ["systole", "pacemaker", "nginx"],
+SKELETON = {"/etc": ["corosync", "init.d"], "/var/lib": ["systole", "corosync", "pacemaker", "nginx"],
             "/usr/lib": ["systole/bin", "systole/agents"]}
 
 
@@ -42,6 +42,8 @@ def corosync_conf(lab):
         nodes.append("node {")
         nodes += [f"  ring{k}_addr: {address}" for k, address in enumerate(node["addresses"])]
         nodes += [f"  name: {node['name']}", f"  nodeid: {node['id']}", "}"]
+    if lab["provider"] == "corosync":
+        text += block("systole", ["provider: corosync"])
     return text + block("nodelist", nodes)
 
 
@@ -64,6 +66,8 @@ def make_disk(directory, lab, node, key):
     write(f"{directory}/srv/index.html", f"<h1>{node['name']}</h1>\n")
     write(f"{directory}/corosync/corosync.conf", corosync_conf(lab))
     write(f"{directory}/corosync/authkey", key, 0o400)
+    os.makedirs(f"{directory}/corosync/uidgid.d", exist_ok=True)
+    write(f"{directory}/corosync/uidgid.d/systole", "uidgid {\n  uid: hacluster\n  gid: haclient\n}\n")
 
 
 def give_to_cluster_user(paths):

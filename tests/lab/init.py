@@ -93,10 +93,11 @@ def build_node(lab, node, directory, shared):
 
 
 class Init:
-    """The loop: orders in, children reaped. One daemon at a time."""
+    """The loop: orders in, children reaped. One daemon at a time; a companion runs from the daemon's first start on."""
 
-    def __init__(self, control, environment, argv, log):
+    def __init__(self, control, environment, argv, log, companion=None):
         self.control, self.environment, self.argv, self.log = control, environment, argv, log
+        self.companion = companion
         self.daemon, self.exit_status, self.waiting = None, None, False
 
     def run(self):
@@ -132,12 +133,18 @@ class Init:
         return {"daemon": self.daemon, "exit": self.exit_status}
 
     def start(self):
-        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        child = subprocess.Popen(self.argv, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        if self.companion:
+            self.spawn(self.companion, "/var/log/corosync.log")
+            self.companion = None
+        self.daemon, self.exit_status = self.spawn(self.argv, self.log), None
+
+    def spawn(self, argv, path):
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        child = subprocess.Popen(argv, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                  start_new_session=True, cwd="/")
         os.close(log)
-        self.daemon, self.exit_status = child.pid, None
         child.returncode = 0  # Reaped below, with everything else.
+        return child.pid
 
     def reap(self):
         while True:

@@ -140,7 +140,7 @@ class NamespaceMachine(Machine):
         if control.recv(64) != b"plugged\n":
             os._exit(1)
         init.build_node(self.lab, self.node, self.disk, f"{self.directory}/shared")
-        first = init.Init(control, self.environment(), self.lab["daemon"], "/var/log/systole.log")
+        first = init.Init(control, self.environment(), self.lab["daemon"], "/var/log/systole.log", self.lab["companion"])
         first.answer({"ready": True})
         first.run()
 
