@@ -245,7 +245,7 @@ void CorosyncNode::State::read_quorum(RingId ring, bool quorate) {
 }
 
 std::vector<RingStatus::Link> CorosyncNode::State::read_links() {
-  std::vector<RingStatus::Link> links;
+  std::vector<RingStatus::Link> found;
   for (const ConfiguredNode& node : parts.config.nodes) {
     corosync_cfg_node_status_v1 status{};
     if (cfg == 0 || node.id == self.node ||
@@ -260,10 +260,10 @@ std::vector<RingStatus::Link> CorosyncNode::State::read_links() {
       out.local = link.src_ipaddr;
       out.remote = link.dst_ipaddr;
       out.up = link.connected != 0;
-      links.push_back(std::move(out));
+      found.push_back(std::move(out));
     }
   }
-  return links;
+  return found;
 }
 
 void CorosyncNode::State::tick() {

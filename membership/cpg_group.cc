@@ -7,7 +7,7 @@
 namespace systole::membership {
 namespace {
 
-enum class Kind : std::uint8_t { kHello = 1, kChunk, kAck, kAlive, kExclude };
+enum class Kind : std::uint8_t { kHello = 1, kReady, kChunk, kAck, kAlive, kExclude };
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kSafeFlag = 1;
 constexpr Duration kPaused =
@@ -49,18 +49,23 @@ void CpgGroup::members(Time now, GroupMember own, std::vector<GroupMember> membe
   std::erase_if(excluded_, [&](const GroupMember& m) { return !is_member(m); });
   std::erase_if(heard_, [&](const auto& entry) { return !is_member(entry.first); });
   for (const GroupMember& m : members_) heard_[m] = now;
-  if (!is_member(own)) return be_alone();
+  if (!is_member(own) || excluded_.contains(own)) return be_alone();
   begin_sync();
 }
 
 void CpgGroup::begin_sync() {
   phase_ = Phase::kSyncing;
   hellos_.clear();
+  ready_.clear();
+  said_ready_.clear();
   assemblies_.clear();
   control_.clear();
   // What was sent and not ordered so far will be dropped by all: it is sent again.
   next_pending_ = next_offset_ = 0;
   log_.debug("group: members {}; saying hello", text(active()));
+  // Each hello proposes a sequence of its own, on disk before it is said: who proposed the greatest names the view.
+  if (!output_.store_sequence(++sequence_)) return leave_for_disk();
+  hello_sequence_ = sequence_;
   Bytes hello = frame_of(Kind::kHello);
   Writer w(hello);
   w.life(self_);
@@ -83,9 +88,15 @@ void CpgGroup::be_alone() {
   control_.clear();
   next_pending_ = next_offset_ = 0;
   if (view_.members.empty() || view_.members == std::vector{self_}) return tell_quorum();
+  if (!output_.store_sequence(++sequence_)) return log_.critical("cannot store the sequence of a view");
   hellos_[own_] = {self_, sequence_};
   install();
+}
+
+void CpgGroup::leave_for_disk() {
+  log_.critical("cannot store the sequence of the new view: this node leaves the group and tries again");
   phase_ = Phase::kAlone;
+  output_.rejoin();
 }
 
 void CpgGroup::message(Time now, GroupMember from, ByteView frame) {
@@ -104,6 +115,8 @@ void CpgGroup::message(Time now, GroupMember from, ByteView frame) {
   switch (kind) {
     case Kind::kHello:
       return on_hello(from, body);
+    case Kind::kReady:
+      return on_ready(from, body);
     case Kind::kChunk:
       return on_chunk(from, body);
     case Kind::kAck:
@@ -124,13 +137,35 @@ void CpgGroup::on_hello(GroupMember from, ByteView body) {
     return;
   }
   if (phase_ != Phase::kSyncing) return;
-  hellos_.try_emplace(from, hello);
+  hellos_.insert_or_assign(from, hello);
+  try_install();
+}
+
+// Who says ready has its own last hello before it: so none that is older than a view can name a later one.
+void CpgGroup::on_ready(GroupMember from, ByteView body) {
+  if (phase_ != Phase::kSyncing) return;
+  ready_[from] = Bytes(body.begin(), body.end());
   try_install();
 }
 
 void CpgGroup::try_install() {
   const auto all = active();
-  if (!std::all_of(all.begin(), all.end(), [&](const GroupMember& m) { return hellos_.contains(m); })) return;
+  Bytes heard;
+  Writer w(heard);
+  for (const GroupMember& m : all) {
+    const auto hello = hellos_.find(m);
+    if (hello == hellos_.end()) return;
+    w.node(m.node);
+    w.u32(m.pid);
+    w.u64(hello->second.sequence);
+  }
+  if (heard != said_ready_ && hellos_.at(own_).sequence == hello_sequence_) {
+    said_ready_ = heard;
+    Bytes ready = frame_of(Kind::kReady);
+    Writer(ready).bytes(heard);
+    send_control(std::move(ready));
+  }
+  if (!std::all_of(all.begin(), all.end(), [&](const GroupMember& m) { return ready_[m] == heard; })) return;
   exclude_older_lives();
   if (excluded_.contains(own_)) return output_.rejoin();
   std::erase_if(hellos_, [&](const auto& entry) { return excluded_.contains(entry.first); });
@@ -155,21 +190,17 @@ void CpgGroup::exclude_older_lives() {
 // Installs the view of those in hellos_.
 void CpgGroup::install() {
   View next;
-  std::uint64_t sequence = sequence_;
   std::map<GroupMember, NodeLife> lives;
   for (const auto& [member, hello] : hellos_) {
-    sequence = std::max(sequence, hello.sequence);
+    if (hello.sequence > next.id.sequence) next.id = {hello.sequence, member.node};
     next.members.push_back(hello.life);
     lives[member] = hello.life;
   }
   std::sort(next.members.begin(), next.members.end());
-  next.id = {sequence + 1, next.members.front().node};
-  if (!output_.store_sequence(next.id.sequence)) {
-    log_.critical("cannot store the sequence of the new view: this node leaves the group and tries again");
-    phase_ = Phase::kAlone;
-    return output_.rejoin();
+  if (next.id.sequence > sequence_) {
+    if (!output_.store_sequence(next.id.sequence)) return leave_for_disk();
+    sequence_ = next.id.sequence;
   }
-  sequence_ = next.id.sequence;
   if (!view_.members.empty()) {
     View surviving{view_.id, {}};
     std::set_intersection(view_.members.begin(), view_.members.end(), next.members.begin(),

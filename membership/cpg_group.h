@@ -2,7 +2,7 @@
 // (cpg_overview(3)), as a state machine without I/O: the engine's events in; frames for the group and
 // deliveries out, through GroupOutput.
 //
-//      members changed                 everybody's hello               members changed, one excluded
+//      members changed              all have heard all hellos          members changed, one excluded
 //   ───────────────────▶  SYNCING  ─────────────────────▶  INSTALLED  ───────────────────────────────▶
 //   SYNCING
 //
@@ -119,7 +119,9 @@ class CpgGroup {
   void exclude_older_lives();
   void install();
   void be_alone();
+  void leave_for_disk();
   void on_hello(GroupMember from, ByteView body);
+  void on_ready(GroupMember from, ByteView body);
   void on_chunk(GroupMember from, ByteView body);
   void on_ack(GroupMember from, ByteView body);
   void on_exclude(ByteView body);
@@ -142,6 +144,9 @@ class CpgGroup {
   std::vector<GroupMember> members_;  // As the engine tells them.
   std::set<GroupMember> excluded_;
   std::map<GroupMember, Hello> hellos_;
+  std::uint64_t hello_sequence_ = 0;       // Of the last hello said here.
+  std::map<GroupMember, Bytes> ready_;     // Which hellos each member has heard, as it said last.
+  Bytes said_ready_;
   std::map<GroupMember, NodeLife> lives_;  // Of the installed view.
   View view_;
 

@@ -358,7 +358,7 @@ TEST(CpgGroup, FramesOfAnyContentNeitherCrashNorChangeAnything) {
     for (auto& byte : frame) byte = static_cast<std::uint8_t>(bus.random());
     if (frame.size() > 1) {
       frame[0] = 1;
-      frame[1] = static_cast<std::uint8_t>(bus.random() % 5);  // Not an exclusion: a member may do that.
+      frame[1] = static_cast<std::uint8_t>(bus.random() % 6);  // Not an exclusion: a member may do that.
     }
     a.group.message(bus.now, b.me, frame);
   }
@@ -370,7 +370,7 @@ TEST(CpgGroup, FramesOfAnyContentNeitherCrashNorChangeAnything) {
 
 // Everything at once.
 TEST(CpgGroup, RandomTrouble) {
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE(seed);
     Bus bus(seed);
     bus.refuse_percent = seed % 3 == 0 ? 30 : 0;
