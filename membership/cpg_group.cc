@@ -63,7 +63,8 @@ void CpgGroup::begin_sync() {
   // What was sent and not ordered so far will be dropped by all: it is sent again.
   next_pending_ = next_offset_ = 0;
   log_.debug("group: members {}; saying hello", text(active()));
-  // Each hello proposes a sequence of its own, on disk before it is said: who proposed the greatest names the view.
+  // Each hello proposes a sequence of its own, on disk before it is said: who proposed the greatest names the
+  // view.
   if (!output_.store_sequence(++sequence_)) return leave_for_disk();
   hello_sequence_ = sequence_;
   Bytes hello = frame_of(Kind::kHello);

@@ -144,8 +144,8 @@ class CpgGroup {
   std::vector<GroupMember> members_;  // As the engine tells them.
   std::set<GroupMember> excluded_;
   std::map<GroupMember, Hello> hellos_;
-  std::uint64_t hello_sequence_ = 0;       // Of the last hello said here.
-  std::map<GroupMember, Bytes> ready_;     // Which hellos each member has heard, as it said last.
+  std::uint64_t hello_sequence_ = 0;    // Of the last hello said here.
+  std::map<GroupMember, Bytes> ready_;  // Which hellos each member has heard, as it said last.
   Bytes said_ready_;
   std::map<GroupMember, NodeLife> lives_;  // Of the installed view.
   View view_;

@@ -61,7 +61,7 @@ struct RingThread::State : std::enable_shared_from_this<RingThread::State> {
 
   Parts parts;
   AsioRuntime runtime;
-  std::shared_ptr<Random> random;  // The ring's.
+  std::shared_ptr<Random> random;    // The ring's.
   std::unique_ptr<Membership> node;  // Used on the ring's thread only, once that runs.
   std::thread thread;
 
@@ -98,14 +98,15 @@ Result<std::unique_ptr<RingThread>> RingThread::create(Parts parts) {
   std::shared_ptr<Random> random = system_random();
   auto ring = RingNode::Parts{{}, parts.log, parts.config, parts.state, std::move(parts.key)};
   ring.ports.random = random.get();
-  auto thread = create(std::move(parts), [&ring](AsioRuntime& runtime) -> Result<std::unique_ptr<Membership>> {
-    ring.ports.clock = &runtime.clock();
-    ring.ports.timers = &runtime.timers();
-    ring.ports.network = &runtime.network();
-    auto node = RingNode::create(std::move(ring));
-    if (!node) return fail(std::move(node.error()));
-    return std::unique_ptr<Membership>(std::move(*node));
-  });
+  auto thread =
+      create(std::move(parts), [&ring](AsioRuntime& runtime) -> Result<std::unique_ptr<Membership>> {
+        ring.ports.clock = &runtime.clock();
+        ring.ports.timers = &runtime.timers();
+        ring.ports.network = &runtime.network();
+        auto node = RingNode::create(std::move(ring));
+        if (!node) return fail(std::move(node.error()));
+        return std::unique_ptr<Membership>(std::move(*node));
+      });
   if (thread) (*thread)->state_->random = std::move(random);
   return thread;
 }

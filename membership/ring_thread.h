@@ -1,6 +1,6 @@
-// RingThread: a RingNode, or another Membership made for one loop, on a thread and event loop of its own, at real-time priority and in locked memory
-// where the system permits it, so that nothing the main loop does can delay the token. Messages pass both
-// ways through bounded queues; callbacks come on the main loop, in order.
+// RingThread: a RingNode, or another Membership made for one loop, on a thread and event loop of its own, at
+// real-time priority and in locked memory where the system permits it, so that nothing the main loop does can
+// delay the token. Messages pass both ways through bounded queues; callbacks come on the main loop, in order.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,8 @@ class RingThread : public Membership {
   };
   // Binds the links and starts the thread; frames are ignored until start(). Errors: as RingNode::create.
   static Result<std::unique_ptr<RingThread>> create(Parts parts);
-  // The same with what `make` answers instead of a RingNode; it is handed the thread's loop. parts.state and parts.key
-  // are not used.
+  // The same with what `make` answers instead of a RingNode; it is handed the thread's loop. parts.state and
+  // parts.key are not used.
   using Make = std::function<Result<std::unique_ptr<Membership>>(AsioRuntime& runtime)>;
   static Result<std::unique_ptr<RingThread>> create(Parts parts, const Make& make);
   // Ends the thread, without a goodbye unless leave() was called. Call it on the main loop's thread.
