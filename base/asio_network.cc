@@ -5,7 +5,6 @@
 #include "base/asio_network.h"
 
 #include <ifaddrs.h>
-#include <linux/errqueue.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -13,8 +12,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/multicast.hpp>
 #include <boost/asio/ip/udp.hpp>
-#include <boost/asio/post.hpp>
 #include <cstring>
+
+#include "base/asio_socket.h"
 
 namespace systole {
 namespace asio = boost::asio;
@@ -24,124 +24,6 @@ using boost::system::error_code;
 namespace {
 
 constexpr int kBuffer = 4 << 20;  // Bytes: a burst of a whole window must not be lost.
-
-Endpoint to_endpoint(const udp::endpoint& e) { return {e.address().to_string(), e.port()}; }
-
-class AsioSocket : public DatagramSocket {
- public:
-  AsioSocket(udp::socket socket, Network::Handler handler)
-      : shared_(std::make_shared<Shared>(std::move(socket), std::move(handler))) {
-    receive(shared_);
-  }
-  ~AsioSocket() override {
-    shared_->closed = true;
-    error_code ignored;
-    shared_->socket.close(ignored);
-  }
-  AsioSocket(const AsioSocket&) = delete;
-  AsioSocket& operator=(const AsioSocket&) = delete;
-
-  bool send(const Endpoint& to, ByteView datagram) override {
-    const udp::endpoint* peer = resolve(to);
-    if (peer == nullptr) return true;
-    error_code error;
-    shared_->socket.send_to(asio::buffer(datagram.data(), datagram.size()), *peer, 0, error);
-    if (error == asio::error::connection_refused) {
-      // A pending ICMP error of an earlier datagram surfaces here and swallows this one: send it again.
-      report_refused(shared_);
-      shared_->socket.send_to(asio::buffer(datagram.data(), datagram.size()), *peer, 0, error);
-    }
-    return error != asio::error::message_size;
-  }
-
- private:
-  struct Shared {
-    Shared(udp::socket s, Network::Handler h) : socket(std::move(s)), handler(std::move(h)) {}
-    udp::socket socket;
-    Network::Handler handler;
-    bool closed = false;
-    udp::endpoint from;
-    Endpoint from_name;  // Of `from_cached`: naming an address costs more than receiving a datagram.
-    udp::endpoint from_cached;
-    std::vector<std::uint8_t> buffer = std::vector<std::uint8_t>(65536);
-  };
-
-  const udp::endpoint* resolve(const Endpoint& to) {
-    auto found = peers_.find(to);
-    if (found != peers_.end()) return &found->second;
-    error_code error;
-    const auto address = asio::ip::make_address(to.address, error);
-    if (error) return nullptr;
-    if (peers_.size() > 4096) peers_.clear();
-    return &peers_.emplace(to, udp::endpoint(address, to.port)).first->second;
-  }
-
-  static void report_refused(const std::shared_ptr<Shared>& s);
-  static void receive(std::shared_ptr<Shared> s);
-  static bool deliver_one(const std::shared_ptr<Shared>& s);
-
-  std::shared_ptr<Shared> shared_;
-  std::map<Endpoint, udp::endpoint> peers_;
-};
-
-// Reads the socket's error queue (IP_RECVERR): the address a refused datagram was sent to.
-void AsioSocket::report_refused(const std::shared_ptr<Shared>& s) {
-  for (int i = 0; i < 64; ++i) {
-    udp::endpoint peer;
-    char control[512];
-    char data[1];
-    iovec io{data, sizeof data};
-    msghdr message{};
-    message.msg_name = peer.data();
-    message.msg_namelen = static_cast<socklen_t>(peer.capacity());
-    message.msg_iov = &io;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    if (recvmsg(s->socket.native_handle(), &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
-    peer.resize(message.msg_namelen);
-    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-      const bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
-      const bool v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
-      if (!v4 && !v6) continue;
-      sock_extended_err e{};
-      std::memcpy(&e, CMSG_DATA(c), sizeof e);
-      if (e.ee_errno == ECONNREFUSED && s->handler.refused) {
-        asio::post(s->socket.get_executor(), [s, name = to_endpoint(peer)] {
-          if (!s->closed) s->handler.refused(name);
-        });
-      }
-    }
-  }
-}
-
-bool AsioSocket::deliver_one(const std::shared_ptr<Shared>& s) {
-  error_code error;
-  const std::size_t size = s->socket.receive_from(asio::buffer(s->buffer), s->from, 0, error);
-  if (error == asio::error::would_block) return false;
-  if (error) {
-    report_refused(s);
-    return error == asio::error::connection_refused;
-  }
-  if (s->from != s->from_cached || s->from_name.address.empty()) {
-    s->from_cached = s->from;
-    s->from_name = to_endpoint(s->from);
-  }
-  if (s->handler.received) s->handler.received(s->from_name, ByteView(s->buffer.data(), size));
-  return true;
-}
-
-void AsioSocket::receive(std::shared_ptr<Shared> s) {
-  udp::socket& socket = s->socket;
-  socket.async_wait(udp::socket::wait_read, [s = std::move(s)](error_code error) mutable {
-    if (s->closed) return;
-    if (error) report_refused(s);
-    for (int i = 0; i < 32 && !s->closed && deliver_one(s); ++i) {
-    }
-    report_refused(s);
-    if (!s->closed) receive(std::move(s));
-  });
-}
 
 void set(int fd, int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof value); }
 
@@ -188,7 +70,7 @@ class AsioNetwork : public Network {
     }
     socket.non_blocking(true, error);
     prepare(socket.native_handle(), address.is_v4());
-    return std::make_unique<AsioSocket>(std::move(socket), std::move(handler));
+    return make_asio_socket(std::move(socket), std::move(handler));
   }
 
   Result<std::unique_ptr<DatagramSocket>> join(const Endpoint& group, const std::string& interface,
@@ -212,7 +94,7 @@ class AsioNetwork : public Network {
     }
     socket.non_blocking(true, error);
     prepare(socket.native_handle(), address.is_v4());
-    return std::make_unique<AsioSocket>(std::move(socket), std::move(handler));
+    return make_asio_socket(std::move(socket), std::move(handler));
   }
 
  private:

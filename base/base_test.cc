@@ -25,6 +25,35 @@ TEST(AsioRuntime, DeliversADatagramOverLoopback) {
   EXPECT_EQ(got, "hello");
 }
 
+// Equal sizes, a smaller last one, larger ones after it, more than one run holds: all arrive, whole, in order.
+TEST(AsioRuntime, ManyDatagramsAtOnceArriveAsTheyWereSent) {
+  AsioRuntime runtime;
+  std::vector<Bytes> sent, got[2];
+  for (const std::size_t size : {1400, 1400, 1400, 900, 1200, 1200, 1, 1400}) sent.emplace_back(size);
+  for (int i = 0; i < 150; ++i) sent.emplace_back(1000);
+  for (std::size_t i = 0; i < sent.size(); ++i) sent[i][0] = static_cast<std::uint8_t>(i);
+  std::unique_ptr<DatagramSocket> receivers[2];
+  std::vector<Endpoint> to;
+  for (std::size_t i = 0; i < 2; ++i) {
+    to.push_back({"127.0.0.1", static_cast<std::uint16_t>(21405 + i)});
+    auto bound = runtime.network().bind(to[i], {[&, i](const Endpoint&, ByteView d) {
+                                                  got[i].emplace_back(d.begin(), d.end());
+                                                  if (got[0].size() + got[1].size() == 2 * sent.size()) runtime.stop();
+                                                },
+                                                {}});
+    ASSERT_TRUE(bound) << bound.error().message;
+    receivers[i] = std::move(*bound);
+  }
+  auto sender = runtime.network().bind({"127.0.0.1", 21407}, {});
+  ASSERT_TRUE(sender) << sender.error().message;
+  const std::vector<ByteView> views(sent.begin(), sent.end());
+  (*sender)->send_all(to, views);
+  runtime.timers().after(Seconds(5), [&] { runtime.stop(); });
+  runtime.run();
+  EXPECT_EQ(got[0], sent);
+  EXPECT_EQ(got[1], sent);
+}
+
 TEST(AsioRuntime, SaysWhichPeerRefused) {
   AsioRuntime runtime;
   Endpoint refused;

@@ -50,6 +50,7 @@ class TestCluster::Member : public membership::Membership {
   void leave() override;
   membership::RingStatus status() const override { return {}; }
   Result<void> set_expected_votes(unsigned) override { return {}; }
+  Result<void> set_device_vote(const RingId&, const membership::QuorumDeviceVote&) override { return {}; }
 
   Ring& ring_;
   NodeLife self_;

@@ -71,6 +71,7 @@ class Reader {
     in_ = in_.subspan(size);
     return part;
   }
+  void refuse() { ok_ = false; }  // What was read is out of range.
   bool ok() const { return ok_; }
   bool done() const { return ok_ && in_.empty(); }  // All well, and nothing left over.
 

@@ -84,6 +84,7 @@ class Parser {
   Result<void> node(const Line& line);
   Result<void> quorum(const Line& line);
   Result<void> systole(const Line& line);
+  Result<void> tie_breaker(const Line& line);
   Result<void> logging(const Line& line);
   Result<void> end_node();
   Result<void> end_interface();
@@ -398,24 +399,61 @@ Result<void> Parser::quorum(const Line& line) {
     q.expected_votes = static_cast<unsigned>(*value);
     return {};
   }
-  if (line.key == "two_node" || line.key == "wait_for_all") {
+  if (line.key == "two_node" || line.key == "wait_for_all" || line.key == "last_man_standing" ||
+      line.key == "auto_tie_breaker" || line.key == "allow_downscale") {
     const auto value = flag(line);
     if (!value) return fail(value.error());
     if (line.key == "two_node") {
       q.two_node = *value;
       two_node_line_ = line.number;
-    } else {
+    } else if (line.key == "wait_for_all") {
       q.wait_for_all = *value;
+    } else if (line.key == "last_man_standing") {
+      q.last_man_standing = *value;
+    } else if (line.key == "auto_tie_breaker") {
+      q.auto_tie_breaker = *value;
+    } else {
+      q.allow_downscale = *value;
     }
     return {};
   }
-  if (line.key == "auto_tie_breaker" || line.key == "last_man_standing" ||
-      line.key == "last_man_standing_window" || line.key == "allow_downscale" ||
-      line.key == "auto_tie_breaker_node" || line.key == "votes") {
-    unused(line, "it is not supported yet");
+  if (line.key == "last_man_standing_window") {
+    const auto value = number(line, 1, 3600 * 1000);
+    if (!value) return fail(value.error());
+    q.last_man_standing_window = Milliseconds(*value);
+    return {};
+  }
+  if (line.key == "auto_tie_breaker_node") return tie_breaker(line);
+  if (line.key == "expected_votes_tracking" || line.key == "votes") {
+    unused(line, line.key == "votes" ? "write quorum_votes into the node's section" : "it is not supported yet");
     return {};
   }
   unknown(line);
+  return {};
+}
+
+// "lowest", "highest", or node ids separated by spaces.
+Result<void> Parser::tie_breaker(const Line& line) {
+  QuorumOptions& q = config_.quorum;
+  q.tie_breaker_nodes.clear();
+  if (line.value == "lowest" || line.value == "highest") {
+    q.tie_breaker = line.value == "lowest" ? QuorumOptions::TieBreaker::kLowest
+                                           : QuorumOptions::TieBreaker::kHighest;
+    return {};
+  }
+  q.tie_breaker = QuorumOptions::TieBreaker::kList;
+  std::string_view rest = line.value;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find_first_of(" \t"), rest.size());
+    if (end > 0) {
+      const auto id = number({line.number, line.key, rest.substr(0, end)}, 1, UINT32_MAX);
+      if (!id) return fail(id.error());
+      q.tie_breaker_nodes.push_back(NodeId{static_cast<std::uint32_t>(*id)});
+    }
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (q.tie_breaker_nodes.empty())
+    return bad(line, "auto_tie_breaker_node is lowest, highest, or a list of node ids separated by spaces");
   return {};
 }
 
@@ -528,8 +566,35 @@ Result<void> Parser::check_quorum() {
                fmt::format("two_node needs exactly two nodes with a vote each, but {} are listed: remove it",
                            config_.nodes.size()));
   }
+  if (q.two_node && q.auto_tie_breaker) {
+    return bad({two_node_line_, {}, {}}, "two_node and auto_tie_breaker exclude each other: remove one");
+  }
   unsigned votes = 0;
-  for (const ConfiguredNode& node : config_.nodes) votes += node.votes;
+  bool equal = true;
+  for (const ConfiguredNode& node : config_.nodes) {
+    votes += node.votes;
+    equal &= node.votes == 1;
+  }
+  for (const NodeId id : q.tie_breaker_nodes) {
+    if (config_.find(id) == nullptr) {
+      return fail(Errc::kInvalidConfig,
+                  "corosync.conf: auto_tie_breaker_node names node {}, which is not in the nodelist", raw(id));
+    }
+  }
+  if (q.last_man_standing && !equal) {
+    return fail(Errc::kInvalidConfig,
+                "corosync.conf: last_man_standing needs nodes that have one vote each: leave quorum_votes out");
+  }
+  if ((q.last_man_standing || q.auto_tie_breaker) && q.device_votes) {
+    config_.warnings.push_back(
+        "quorum: a quorum device excludes last_man_standing and auto_tie_breaker: the device is not used");
+    config_.quorum.device_votes.reset();
+  }
+  if (q.last_man_standing && !q.wait_for_all.value_or(false)) {
+    config_.warnings.push_back(
+        "quorum: last_man_standing without wait_for_all lets nodes that start apart go on apart: add "
+        "wait_for_all: 1");
+  }
   if (votes == 0)
     return fail(Errc::kInvalidConfig, "corosync.conf: no node has a vote: leave quorum_votes out");
   return {};

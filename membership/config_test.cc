@@ -71,13 +71,13 @@ TEST(CorosyncConf, ReadsWhatACorosyncAdministratorWrites) {
 
 TEST(CorosyncConf, UnknownOptionsAreWarningsWithTheirLine) {
   const auto config =
-      parse_corosync_conf(nodes("totem {\ntokn: 5\n}\nfoo {\n}\nquorum {\nauto_tie_breaker: 1\n}\n"));
+      parse_corosync_conf(nodes("totem {\ntokn: 5\n}\nfoo {\n}\nquorum {\nexpected_votes_tracking: 1\n}\n"));
   ASSERT_TRUE(config) << config.error().message;
   ASSERT_EQ(config->warnings.size(), 3U);
   EXPECT_NE(config->warnings[0].find("line 8"), std::string::npos) << config->warnings[0];
   EXPECT_NE(config->warnings[0].find("tokn"), std::string::npos);
   EXPECT_NE(config->warnings[1].find("foo"), std::string::npos);
-  EXPECT_NE(config->warnings[2].find("auto_tie_breaker"), std::string::npos);
+  EXPECT_NE(config->warnings[2].find("expected_votes_tracking"), std::string::npos);
 }
 
 struct Bad {
@@ -134,6 +134,9 @@ INSTANTIATE_TEST_SUITE_P(
             "the name x"},
         Bad{nodes("quorum {\nprovider: mine\n}\n"), "use corosync_votequorum"},
         Bad{nodes("quorum {\nexpected_votes: 0\n}\n"), "line 8"},
+        Bad{nodes("quorum {\nauto_tie_breaker_node: 1 x\n}\n"), "line 8"},
+        Bad{nodes("quorum {\nauto_tie_breaker_node: 1 77\n}\n"), "node 77"},
+        Bad{nodes("quorum {\nlast_man_standing_window: 0\n}\n"), "line 8"},
         Bad{nodes("quorum {\ntwo_node: perhaps\n}\n"), "neither yes nor no"},
         Bad{nodes("quorum {\ntwo_node: 1\n}\n"), "line 8: two_node needs exactly two nodes"},
         Bad{"nodelist {\nnode {\nnodeid: 1\nring0_addr: a\nquorum_votes: 0\n}\n}\n", "no node has a vote"},

@@ -386,6 +386,16 @@ Result<void> CorosyncNode::set_expected_votes(unsigned votes) {
   return {};
 }
 
+Result<void> CorosyncNode::set_device_vote(const RingId&, const QuorumDeviceVote&) {
+  return fail(Errc::kUnsupported, "a quorum device votes in Corosync itself (corosync-qdevice), not here");
+}
+
+bool CorosyncNode::has_room(std::size_t size) {
+  if (!state_->running || state_->group.has_room(size)) return true;
+  state_->space_wanted = true;
+  return false;
+}
+
 // Events stay with Corosync, whose flow control then holds the senders.
 void CorosyncNode::set_congested(bool congested) {
   State& s = *state_;

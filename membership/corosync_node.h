@@ -33,6 +33,8 @@ class CorosyncNode : public Membership {
   void leave() override;
   RingStatus status() const override;
   Result<void> set_expected_votes(unsigned votes) override;
+  Result<void> set_device_vote(const RingId& view, const QuorumDeviceVote& vote) override;
+  bool has_room(std::size_t size) override;
   void set_congested(bool congested) override;
 
   struct State;

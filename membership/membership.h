@@ -38,7 +38,18 @@ struct Quorum {
   bool two_node = false;
   bool wait_for_all = false;     // Configured (two_node implies it).
   bool waiting_for_all = false;  // Not quorate only because not all have been seen since start.
+  bool last_man_standing = false, auto_tie_breaker = false, allow_downscale = false;  // Configured.
+  bool by_tie_breaker = false;  // Quorate with half of the votes, because it has the tie breaker.
+  unsigned device_votes = 0;    // Of the configured quorum device; part of expected_votes.
+  bool device_casts = false;    // It votes for this view: `votes` has its votes too.
   bool operator==(const Quorum&) const = default;
+};
+
+// What a quorum device (an arbitrator, a quorum disk) says of one view, as one member of it heard it.
+struct QuorumDeviceVote {
+  bool casts = false;        // It votes for this view. Counted once, however many members heard so.
+  bool master_wins = false;  // A view for which it votes is quorate even without a majority.
+  bool operator==(const QuorumDeviceVote&) const = default;
 };
 
 enum class Delivery {
@@ -56,6 +67,19 @@ struct RingStatus {
     std::uint64_t frames_refused_unknown_peer = 0, views = 0, token_losses = 0;
   } counters;
   Duration token_rotation{};  // Smoothed.
+  // How late the ring's loop ran what was due: the worst since start, and how often it was so late that a
+  // verdict on a peer could have been wrong.
+  Duration worst_delay{};
+  std::uint64_t delays = 0;
+  struct Peer {  // Every other configured node.
+    NodeLife life;
+    bool member = false;              // Of the view.
+    bool heard = false;               // Lately.
+    bool hears_us = false;            // So it says.
+    unsigned flaps = 0;               // Departures lately, forgotten one by one in good time.
+    Duration quarantine{};            // Not admitted for this much longer; zero: admitted.
+  };
+  std::vector<Peer> peers;
   struct Link {
     NodeId peer{};
     int link = 0;
@@ -71,8 +95,13 @@ class Membership {
   struct Handler {
     std::function<void(const View& surviving)> transitional;
     std::function<void(const View& view, const Quorum& quorum)> view;
-    // Quorum of the same view changed (expected_votes was set).
+    // Quorum of the same view changed (expected_votes was set, a quorum device voted, the window of
+    // last_man_standing passed).
     std::function<void(const Quorum& quorum)> quorum;
+    // Only with a quorum device configured: `view` is installed, and `view` above waits until set_device_vote()
+    // was called for it by a member whose device votes, or by all members, or quorum.device.sync_timeout is
+    // over. `without` is the judgement without the device.
+    std::function<void(const View& view, const Quorum& without)> ask_device;
     std::function<void(NodeId sender, ByteView message)> message;
     // The send queue has room again, after multicast() said kUnavailable.
     std::function<void()> space;
@@ -91,9 +120,16 @@ class Membership {
   // Says goodbye: peers form their view without waiting for the token's loss. No callback afterwards.
   virtual void leave() = 0;
   virtual RingStatus status() const = 0;
+  // votequorum(5). For the whole view. Errors: kInvalidArgument when the votes present would be too few for a
+  // quorum then, or more than all.
   virtual Result<void> set_expected_votes(unsigned votes) = 0;
   // While set, this node cannot take more messages: senders wait.
   virtual void set_congested(bool /*congested*/) {}
+  // Whether multicast() would accept a message of this size now. False: `space` follows.
+  virtual bool has_room(std::size_t /*size*/) { return true; }
+  // What this node's quorum device says of the view `view`; told to all members, in order. Another view's word
+  // has no effect. May be called again when it changes its mind.
+  virtual Result<void> set_device_vote(const RingId& view, const QuorumDeviceVote& vote) = 0;
 };
 
 }  // namespace systole::membership

@@ -6,7 +6,7 @@
 namespace systole::membership {
 namespace {
 
-enum ChunkFlags : std::uint8_t { kFirst = 1, kLast = 2, kInternal = 4 };
+enum ChunkFlags : std::uint8_t { kFirst = 1, kLast = 2, kInternal = 4, kPadding = 8 };
 constexpr std::size_t kChunkHeader = 3;
 constexpr std::size_t kWorthSplitting = 64;  // Less room than this is left unused.
 
@@ -27,7 +27,11 @@ Bytes SendQueue::take(std::size_t budget, bool& safe) {
     const std::size_t left = message.bytes.size() - offset_;
     const std::size_t room = budget - payload.size();
     const bool fits = left + kChunkHeader <= room;
-    if (!fits && !payload.empty() && room < kChunkHeader + kWorthSplitting) break;
+    if (!fits && !payload.empty() && room < kChunkHeader + kWorthSplitting) {
+      if (room > 0) w.u8(kPadding);  // Packets of one size travel together.
+      payload.resize(budget);
+      break;
+    }
     const std::size_t size = fits ? left : std::min(left, room - kChunkHeader);
     w.u8(static_cast<std::uint8_t>((offset_ == 0 ? kFirst : 0) | (fits ? kLast : 0) |
                                    (message.internal ? kInternal : 0)));
@@ -48,6 +52,7 @@ void Reassembly::take(const PacketPtr& packet, const Deliver& deliver) {
   Reader r(packet->payload);
   while (!r.done()) {
     const std::uint8_t flags = r.u8();
+    if (flags == kPadding) return;
     const ByteView part = r.bytes(r.u16());
     if (!r.ok()) {
       partial_.erase(packet->sender);

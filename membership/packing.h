@@ -1,6 +1,6 @@
 // Packing and fragmentation: messages of up to 1 MiB become the payloads of packets below netmtu, and back.
 //
-//   payload:  chunk...        chunk:  [ flags u8 | length u16 | bytes ]
+//   payload:  chunk... [ padding ]   chunk:  [ flags u8 | length u16 | bytes ]   padding: [ 8 | zeros ]
 //
 // A message that does not fit continues in the sender's next packet. Safe and agreed messages never share a
 // packet, since a packet is delivered as a whole.

@@ -1,33 +1,65 @@
 // Quorum: votequorum(5)'s judgement as a function of the view, with the little state that it has: expected
-// votes and whether all nodes have been seen. Pure.
+// votes, whether all nodes have been seen, which half wins a split. Pure: views, facts and votes in,
+// judgements out. All members of a view that feed it the same in the same order judge alike.
+//
+// Stricter than votequorum in one point: auto_tie_breaker decides only splits in exact halves, and only for a
+// half that knows a quorate view of its life or of a member's: nodes that merely start together win no tie.
 #pragma once
 
+#include <map>
+#include <optional>
+
 #include "membership/config.h"
+#include "membership/facts.h"
 #include "membership/membership.h"
 
 namespace systole::membership {
+
+// Whether an administrator may set this: kInvalidArgument for 0, and when the votes present would be fewer than
+// the quorum then needed.
+Result<void> may_set_expected_votes(const Quorum& now, unsigned votes);
 
 class QuorumJudge {
  public:
   explicit QuorumJudge(const ClusterConfig& config);
 
-  // `seen_all` and `expected_votes` as members of the new view know them: wait_for_all is satisfied for a
-  // node that joins nodes for which it is, and the greatest of the expected votes counts.
-  Quorum judge(const View& view, bool seen_all, unsigned expected_votes);
-  // votequorum's expected_votes, as an administrator sets it. Errors: kInvalidArgument for 0.
-  Result<void> set_expected_votes(unsigned votes);
+  // A new view; the quorum device's votes for the last one are void.
+  Quorum judge(const View& view, const ViewFacts& facts);
   // Again for the view judged last.
   Quorum again();
 
-  bool seen_all() const { return seen_all_; }
-  unsigned expected_votes() const { return expected_votes_; }
+  Result<void> set_expected_votes(unsigned votes);
+  // What `member` heard from the quorum device about the view judged last. again() has the effect.
+  void set_device_vote(NodeId member, const QuorumDeviceVote& vote) { device_[member] = vote; }
+  // A member has heard that the device votes, or all have heard something.
+  bool device_has_spoken() const;
+  // last_man_standing: the window after this view should recalculate; how long it is.
+  std::optional<Duration> window() const;
+  // The window has passed in this view: expected votes become those that are here. again() has the effect.
+  void recalculate();
+
+  QuorumFacts facts() const;  // For the next view.
+  const View& view() const { return view_; }
 
  private:
+  unsigned present() const;  // Votes of the view's members and its device.
+  unsigned threshold(unsigned expected, unsigned votes) const;
+  bool wins_tie(unsigned votes) const;
+  NodeId tie_breaker_of(const View& view) const;
+  bool device_casts() const;
+  unsigned votes_of(NodeId node) const;
+
   ClusterConfig config_;
+  unsigned configured_votes_ = 0;  // expected_votes as configured.
   unsigned expected_votes_ = 0;
   bool wait_for_all_ = false;
   bool seen_all_ = false;
+  bool two_node_ = false;
   View view_;
+  bool quorate_ = false;
+  RingId last_quorate_;
+  NodeId tie_breaker_{};        // Of last_quorate_.
+  std::map<NodeId, QuorumDeviceVote> device_;  // By the member that heard it.
 };
 
 }  // namespace systole::membership

@@ -5,8 +5,14 @@
 namespace systole::membership {
 namespace {
 
-constexpr std::uint8_t kSetExpectedVotes = 1;  // Internal message: type, votes u32.
+// Internal messages: [ type u8 | fields ].
+enum Internal : std::uint8_t {
+  kSetExpectedVotes = 1,  // votes u32
+  kDeviceVote = 2,        // ring, flags u8: 1 casts, 2 master_wins
+  kRecalculate = 3,       // ring
+};
 constexpr Duration kLatencyProbe = Seconds(1);
+constexpr std::size_t kBatch = 60000;  // Bytes of packets sealed until they are sent.
 constexpr std::size_t kUdpHeaders = 48;  // IPv6 and UDP; IPv4's are smaller.
 
 std::vector<NodeId> peer_ids(const ClusterConfig& config, NodeId self) {
@@ -53,7 +59,7 @@ RingNode::RingNode(Parts parts)
 
 RingNode::~RingNode() {
   *alive_ = false;
-  parts_.ports.timers->cancel(timer_);
+  for (const Timers::Id id : {timer_, hold_timer_, window_timer_}) parts_.ports.timers->cancel(id);
 }
 
 Result<std::unique_ptr<RingNode>> RingNode::create(Parts parts) {
@@ -81,7 +87,10 @@ Result<void> RingNode::bind_links() {
     Link link{{own.addresses[i], port}, nullptr};
     auto socket = parts_.ports.network->bind(
         link.local, {[this, i](const Endpoint&, ByteView datagram) { received(i, datagram); },
-                     [this, i](const Endpoint& peer) { refused(i, peer); }});
+                     [this, i](const Endpoint& peer) { refused(i, peer); },
+                     [this] {
+                       if (running_) after_step();
+                     }});
     if (!socket) return fail(socket.error());
     link.socket = std::move(*socket);
     links_.push_back(std::move(link));
@@ -107,8 +116,7 @@ Result<void> RingNode::multicast(Bytes message, Delivery delivery) {
                 kMaxMessage);
   }
   if (!running_) return fail(Errc::kUnavailable, "cannot send: this node is not in the ring");
-  if (!ring_.has_room(message.size())) {
-    space_wanted_ = true;
+  if (!has_room(message.size())) {
     return fail(Errc::kUnavailable, "cannot send now: the ring's queue is full");
   }
   ring_.enqueue({std::move(message), delivery == Delivery::kSafe, false});
@@ -116,13 +124,32 @@ Result<void> RingNode::multicast(Bytes message, Delivery delivery) {
   return {};
 }
 
+bool RingNode::has_room(std::size_t size) {
+  if (ring_.has_room(size)) return true;
+  space_wanted_ = true;
+  return false;
+}
+
 Result<void> RingNode::set_expected_votes(unsigned votes) {
-  if (votes == 0) return fail(Errc::kInvalidArgument, "expected votes must be 1 or more");
-  if (!running_) return fail(Errc::kUnavailable, "cannot set expected votes: this node is not in the ring");
+  if (auto may = may_set_expected_votes(quorum_, votes); !may) return may;
   Bytes message;
   Writer w(message);
   w.u8(kSetExpectedVotes);
   w.u32(votes);
+  return send_internal(std::move(message));
+}
+
+Result<void> RingNode::set_device_vote(const RingId& view, const QuorumDeviceVote& vote) {
+  Bytes message;
+  Writer w(message);
+  w.u8(kDeviceVote);
+  w.ring(view);
+  w.u8(static_cast<std::uint8_t>((vote.casts ? 1 : 0) | (vote.master_wins ? 2 : 0)));
+  return send_internal(std::move(message));
+}
+
+Result<void> RingNode::send_internal(Bytes message) {
+  if (!running_) return fail(Errc::kUnavailable, "cannot tell the others: this node is not in the ring");
   ring_.enqueue({std::move(message), false, true});
   post_kick();
   return {};
@@ -145,9 +172,10 @@ void RingNode::leave() {
   if (!running_) return;
   running_ = false;
   ring_.leave(parts_.ports.clock->now());
+  flush();
   events_.clear();
-  parts_.ports.timers->cancel(timer_);
-  timer_ = 0;
+  for (const Timers::Id id : {timer_, hold_timer_, window_timer_}) parts_.ports.timers->cancel(id);
+  timer_ = hold_timer_ = window_timer_ = 0;
 }
 
 void RingNode::received(std::size_t link, ByteView datagram) {
@@ -175,7 +203,6 @@ void RingNode::received(std::size_t link, ByteView datagram) {
   if (frame_type(opened.frame) == FrameType::kProbeReply)
     on_probe_reply(opened.from.node, link, opened.frame);
   ring_.receive(now, opened.from, opened.frame);
-  after_step();
 }
 
 bool RingNode::on_probe_reply(NodeId from, std::size_t link, ByteView frame) {
@@ -241,11 +268,39 @@ void RingNode::broadcast(const std::vector<NodeId>& to, ByteView frame) {
     return;
   }
   if (to.empty()) return;
+  if (type == FrameType::kData) {
+    add_to_batch(to, frame);
+    return;
+  }
+  flush();  // A token follows the packets that it tells of.
   const ByteView datagram = sealer_.seal(frame);  // Once for all: the key is the sender's.
   for (const NodeId id : to) {
     const auto link = best_link(id);
     if (link) links_[*link].socket->send(peers_[id][*link].remote, datagram);
   }
+}
+
+void RingNode::add_to_batch(const std::vector<NodeId>& to, ByteView frame) {
+  if (batch_.count > 0 && batch_.to != to) flush();
+  if (batch_.count == 0) batch_.to = to;
+  if (batch_.count == batch_.datagrams.size()) batch_.datagrams.emplace_back();
+  const ByteView sealed = sealer_.seal(frame);  // Once for all: the key is the sender's.
+  batch_.datagrams[batch_.count++].assign(sealed.begin(), sealed.end());
+  batch_.bytes += sealed.size();
+  if (batch_.bytes >= kBatch) flush();  // Others shall not wait until all are sealed.
+}
+
+void RingNode::flush() {
+  if (batch_.count == 0) return;
+  views_.assign(batch_.datagrams.begin(), batch_.datagrams.begin() + static_cast<std::ptrdiff_t>(batch_.count));
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    endpoints_.clear();
+    for (const NodeId id : batch_.to) {
+      if (best_link(id) == i) endpoints_.push_back(peers_[id][i].remote);
+    }
+    if (!endpoints_.empty()) links_[i].socket->send_all(endpoints_, views_);
+  }
+  batch_.count = batch_.bytes = 0;
 }
 
 bool RingNode::store_sequence(std::uint64_t ring_sequence) {
@@ -267,6 +322,7 @@ void RingNode::probe_latency() {
 }
 
 void RingNode::after_step() {
+  flush();
   probe_latency();
   drain();
   arm();
@@ -275,7 +331,7 @@ void RingNode::after_step() {
 void RingNode::drain() {
   if (draining_) return;
   draining_ = true;
-  while (running_ && !events_.empty()) {
+  while (running_ && !events_.empty() && !held_view_) {
     Delivered delivered = std::move(events_.front());
     events_.pop_front();
     hand_over(delivered);
@@ -290,28 +346,105 @@ void RingNode::drain() {
 void RingNode::hand_over(Delivered& delivered) {
   if (auto* message = std::get_if<Delivered::Message>(&delivered.event)) {
     if (message->internal) {
-      internal_message(message->bytes);
+      internal_message(message->sender, message->bytes);
     } else if (handler_.message) {
       handler_.message(message->sender, message->bytes);
     }
   } else if (auto* transitional = std::get_if<Delivered::Transitional>(&delivered.event)) {
     if (handler_.transitional) handler_.transitional(transitional->surviving);
   } else if (auto* installed = std::get_if<Delivered::Installed>(&delivered.event)) {
-    quorum_ = judge_.judge(installed->view, installed->facts.seen_all, installed->facts.expected_votes);
-    tell_facts();
-    if (handler_.view) handler_.view(installed->view, quorum_);
+    install(installed->view, installed->facts);
   }
 }
 
-void RingNode::internal_message(ByteView message) {
+// The device's word on a view that waits for it overtakes what waits behind that view.
+void RingNode::deliver(Delivered delivered) {
+  if (held_view_) {
+    const auto* message = std::get_if<Delivered::Message>(&delivered.event);
+    if (message != nullptr && message->internal) {
+      internal_message(message->sender, message->bytes);
+      return;
+    }
+    // The view is over: it will not hear from the device any more.
+    if (std::holds_alternative<Delivered::Transitional>(delivered.event)) end_hold();
+  }
+  events_.push_back(std::move(delivered));
+}
+
+void RingNode::install(const View& view, const ViewFacts& facts) {
+  quorum_ = judge_.judge(view, facts);
+  tell_facts();
+  if (!judge_.device_has_spoken() && handler_.ask_device) {
+    held_view_ = view;
+    hold_timer_ = parts_.ports.timers->after(parts_.config.quorum.device_sync_timeout, [this] {
+      hold_timer_ = 0;
+      parts_.log.warning("the quorum device has said nothing of view {} for {} ms: going on without it",
+                         held_view_ ? held_view_->id.sequence : 0,
+                         parts_.config.quorum.device_sync_timeout.count());
+      end_hold();
+      after_step();
+    });
+    handler_.ask_device(view, quorum_);
+    return;
+  }
+  arm_window();
+  if (handler_.view) handler_.view(view, quorum_);
+}
+
+void RingNode::end_hold() {
+  if (!held_view_) return;
+  parts_.ports.timers->cancel(hold_timer_);
+  hold_timer_ = 0;
+  const View view = std::move(*held_view_);
+  held_view_.reset();
+  arm_window();
+  if (handler_.view) handler_.view(view, quorum_);
+}
+
+void RingNode::internal_message(NodeId sender, ByteView message) {
   Reader r(message);
   const std::uint8_t type = r.u8();
-  const std::uint32_t votes = r.u32();
-  if (!r.done() || type != kSetExpectedVotes || !judge_.set_expected_votes(votes)) return;
+  if (type == kSetExpectedVotes) {
+    const std::uint32_t votes = r.u32();
+    if (!r.done() || !judge_.set_expected_votes(votes)) return;
+  } else if (type == kDeviceVote || type == kRecalculate) {
+    const RingId ring = r.ring();
+    const std::uint8_t flags = type == kDeviceVote ? r.u8() : 0;
+    if (!r.done() || ring != judge_.view().id) return;
+    if (type == kDeviceVote) judge_.set_device_vote(sender, {(flags & 1) != 0, (flags & 2) != 0});
+    if (type == kRecalculate) judge_.recalculate();
+  } else {
+    return;
+  }
+  judge_again();
+}
+
+void RingNode::judge_again() {
   const Quorum before = quorum_;
   quorum_ = judge_.again();
   tell_facts();
-  if (quorum_ != before && handler_.quorum) handler_.quorum(quorum_);
+  if (held_view_) {
+    if (judge_.device_has_spoken()) end_hold();
+  } else if (quorum_ != before && handler_.quorum) {
+    handler_.quorum(quorum_);
+  }
+}
+
+// last_man_standing: every member's window ends about now; the first message of them all recalculates.
+void RingNode::arm_window() {
+  Timers& timers = *parts_.ports.timers;
+  timers.cancel(window_timer_);
+  window_timer_ = 0;
+  const auto window = judge_.window();
+  if (!window) return;
+  window_timer_ = timers.after(*window, [this, ring = judge_.view().id] {
+    window_timer_ = 0;
+    Bytes message;
+    Writer w(message);
+    w.u8(kRecalculate);
+    w.ring(ring);
+    if (running_ && judge_.window()) (void)send_internal(std::move(message));
+  });
 }
 
 // One timer for the protocol's next deadline. Deadlines mostly move away, so a timer that rings early is

@@ -42,7 +42,9 @@ class RingNode : public Membership, private RingOutput {
   void leave() override;
   RingStatus status() const override;
   Result<void> set_expected_votes(unsigned votes) override;
+  Result<void> set_device_vote(const RingId& view, const QuorumDeviceVote& vote) override;
 
+  bool has_room(std::size_t size) override;
   void set_congested(bool congested) override { ring_.set_congested(congested); }
 
   NodeLife self() const { return self_; }
@@ -68,19 +70,33 @@ class RingNode : public Membership, private RingOutput {
   std::optional<std::size_t> best_link(NodeId to) const;
   void send_on_all(NodeId to, ByteView frame);
 
+  // Packets of one visit of the token go out together.
+  struct Batch {
+    std::vector<Bytes> datagrams;  // Sealed; the first `count` are in use.
+    std::size_t count = 0, bytes = 0;
+    std::vector<NodeId> to;
+  };
+  void add_to_batch(const std::vector<NodeId>& to, ByteView frame);
+  void flush();
+
   // RingOutput
   void send(NodeId to, ByteView frame) override;
   void broadcast(const std::vector<NodeId>& to, ByteView frame) override;
   bool store_sequence(std::uint64_t ring_sequence) override;
-  void deliver(Delivered delivered) override { events_.push_back(std::move(delivered)); }
+  void deliver(Delivered delivered) override;
 
   void after_step();
   void drain();
   void hand_over(Delivered& delivered);
-  void internal_message(ByteView message);
+  void install(const View& view, const ViewFacts& facts);
+  void end_hold();
+  Result<void> send_internal(Bytes message);
+  void internal_message(NodeId sender, ByteView message);
+  void judge_again();
+  void arm_window();
   void arm();
   void post_kick();
-  void tell_facts() { ring_.set_facts({judge_.seen_all(), judge_.expected_votes()}); }
+  void tell_facts() { ring_.set_facts(judge_.facts()); }
 
   Parts parts_;
   NodeLife self_;
@@ -96,7 +112,12 @@ class RingNode : public Membership, private RingOutput {
   bool draining_ = false;
   bool kick_posted_ = false;
   bool space_wanted_ = false;
+  Batch batch_;
+  std::vector<Endpoint> endpoints_;  // Reused by flush().
+  std::vector<ByteView> views_;      // Likewise.
   std::deque<Delivered> events_;
+  std::optional<View> held_view_;  // Waits for the quorum device; events_ wait behind it.
+  Timers::Id hold_timer_ = 0, window_timer_ = 0;
   Timers::Id timer_ = 0;
   Time timer_at_;
   Time next_latency_probe_;

@@ -1,10 +1,9 @@
-// The ring's parts, each alone: codec, packing, packet store, gathering, quorum.
+// The ring's parts, each alone: codec, packing, packet store, gathering.
 #include "membership/codec.h"
 #include "membership/gather.h"
 #include "membership/memory_files.h"
 #include "membership/packet_store.h"
 #include "membership/packing.h"
-#include "membership/quorum.h"
 #include "membership/wire.h"
 
 namespace systole::membership {
@@ -29,7 +28,8 @@ std::vector<Bytes> one_of_each() {
          Join{1, 6, {{life(1), Opinion::kCandidate | Opinion::kHeard}, {life(2), Opinion::kFailed}}});
   encode(frames[3], Heartbeat{2, {7, NodeId{1}}, true, {{life(3), Opinion::kHeard}}});
   encode(frames[4], CommitRequest{{8, NodeId{1}}, {life(1), life(2)}});
-  const CommitMember member{life(2), {7, NodeId{1}}, 10, 9, true, 3, {NodeId{4}}};
+  const CommitMember member{life(2), {7, NodeId{1}},  10, 9, {true, true, 3, {6, NodeId{1}}, NodeId{2}},
+                            {NodeId{4}}, {NodeId{3}}};
   encode(frames[5], CommitReply{{8, NodeId{1}}, member});
   encode(frames[6], CommitInfo{{8, NodeId{1}}, {member, member}});
   encode(frames[7], Want{{7, NodeId{1}}});
@@ -221,65 +221,6 @@ TEST(GatherTest, ALaterLifeTakesThePlaceOfAnEarlierOne) {
   EXPECT_TRUE(gather.add(life(2, 6), {}));
   EXPECT_FALSE(gather.is_candidate(life(2, 5)));
   EXPECT_TRUE(gather.is_candidate(life(2, 6)));
-}
-
-struct QuorumCase {
-  const char* what;
-  unsigned nodes;
-  bool two_node, wait_for_all, seen_all;
-  unsigned members;
-  bool quorate;
-  unsigned threshold;
-};
-class QuorumTable : public ::testing::TestWithParam<QuorumCase> {};
-
-ClusterConfig config_of(unsigned nodes) {
-  ClusterConfig config;
-  for (std::uint32_t i = 1; i <= nodes; ++i)
-    config.nodes.push_back({NodeId{i}, fmt::format("n{}", i), {"x"}, 1});
-  return config;
-}
-View view_of(unsigned members) {
-  View view;
-  for (std::uint32_t i = 1; i <= members; ++i) view.members.push_back(life(i));
-  return view;
-}
-
-TEST_P(QuorumTable, IsAsVotequorumHasIt) {
-  const QuorumCase& c = GetParam();
-  ClusterConfig config = config_of(c.nodes);
-  config.quorum.two_node = c.two_node;
-  config.quorum.wait_for_all = c.wait_for_all;
-  QuorumJudge judge(config);
-  const Quorum q = judge.judge(view_of(c.members), c.seen_all, 0);
-  EXPECT_EQ(q.quorate, c.quorate) << c.what;
-  EXPECT_EQ(q.threshold, c.threshold) << c.what;
-  EXPECT_EQ(q.votes, c.members) << c.what;
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Table, QuorumTable,
-    ::testing::Values(QuorumCase{"one node", 1, false, false, false, 1, true, 1},
-                      QuorumCase{"half is too little", 4, false, false, false, 2, false, 3},
-                      QuorumCase{"more than half", 5, false, false, false, 3, true, 3},
-                      QuorumCase{"one of two", 2, false, false, false, 1, false, 2},
-                      QuorumCase{"two_node", 2, true, false, false, 1, true, 1},
-                      QuorumCase{"two_node waits", 2, true, true, false, 1, false, 1},
-                      QuorumCase{"two_node has seen all", 2, true, true, true, 1, true, 1},
-                      QuorumCase{"majority waits", 3, false, true, false, 2, false, 2},
-                      QuorumCase{"all are here", 3, false, true, false, 3, true, 2}));
-
-TEST(QuorumTest, AllSeenOnceIsRememberedAndExpectedVotesRiseWithTheView) {
-  ClusterConfig config = config_of(3);
-  config.quorum.wait_for_all = true;
-  QuorumJudge judge(config);
-  EXPECT_FALSE(judge.judge(view_of(2), false, 0).quorate);
-  EXPECT_TRUE(judge.judge(view_of(3), false, 0).quorate);
-  EXPECT_TRUE(judge.judge(view_of(2), false, 0).quorate);
-  ASSERT_TRUE(judge.set_expected_votes(1));
-  EXPECT_EQ(judge.again().expected_votes, 2U);  // Never below the votes that are here.
-  EXPECT_EQ(judge.judge(view_of(2), false, 7).expected_votes, 7U);
-  EXPECT_FALSE(judge.set_expected_votes(0));
 }
 
 }  // namespace

@@ -42,12 +42,19 @@ void raise_priority(const Logger& log) {
 }
 
 struct Event {
-  enum class Kind { kTransitional, kView, kQuorum, kMessage } kind = Kind::kMessage;
-  View view;
-  Quorum quorum;
+  enum class Kind { kTransitional, kView, kQuorum, kAskDevice, kMessage } kind = Kind::kMessage;
   NodeId sender{};
   Bytes message;
+  struct Change {
+    View view;
+    Quorum quorum;
+  };
+  std::unique_ptr<Change> change;  // Seldom: messages are many, and should be small.
 };
+
+Event changed(Event::Kind kind, const View& view, const Quorum& quorum) {
+  return {kind, {}, {}, std::make_unique<Event::Change>(Event::Change{view, quorum})};
+}
 
 struct Outgoing {
   Bytes message;
@@ -139,17 +146,22 @@ void RingThread::start(Handler handler) {
 
 void RingThread::State::run() {
   Handler h;
-  h.transitional = [this](const View& view) { to_main({Event::Kind::kTransitional, view, {}, {}, {}}); };
+  h.transitional = [this](const View& view) { to_main(changed(Event::Kind::kTransitional, view, {})); };
   h.view = [this](const View& view, const Quorum& quorum) {
     publish_status();
-    to_main({Event::Kind::kView, view, quorum, {}, {}});
+    to_main(changed(Event::Kind::kView, view, quorum));
   };
   h.quorum = [this](const Quorum& quorum) {
     publish_status();
-    to_main({Event::Kind::kQuorum, {}, quorum, {}, {}});
+    to_main(changed(Event::Kind::kQuorum, {}, quorum));
   };
+  if (handler.ask_device) {
+    h.ask_device = [this](const View& view, const Quorum& quorum) {
+      to_main(changed(Event::Kind::kAskDevice, view, quorum));
+    };
+  }
   h.message = [this](NodeId sender, ByteView message) {
-    to_main({Event::Kind::kMessage, {}, {}, sender, Bytes(message.begin(), message.end())});
+    to_main({Event::Kind::kMessage, sender, Bytes(message.begin(), message.end()), nullptr});
   };
   h.space = [this] { send_waiting(); };
   node->start(std::move(h));
@@ -197,13 +209,16 @@ void RingThread::State::drain_inbox() {
     if (!running) continue;
     switch (event.kind) {
       case Event::Kind::kTransitional:
-        if (handler.transitional) handler.transitional(event.view);
+        if (handler.transitional) handler.transitional(event.change->view);
         break;
       case Event::Kind::kView:
-        if (handler.view) handler.view(event.view, event.quorum);
+        if (handler.view) handler.view(event.change->view, event.change->quorum);
         break;
       case Event::Kind::kQuorum:
-        if (handler.quorum) handler.quorum(event.quorum);
+        if (handler.quorum) handler.quorum(event.change->quorum);
+        break;
+      case Event::Kind::kAskDevice:
+        if (handler.ask_device) handler.ask_device(event.change->view, event.change->quorum);
         break;
       case Event::Kind::kMessage:
         if (handler.message) handler.message(event.sender, event.message);
@@ -271,10 +286,8 @@ void RingThread::State::take_outbox() {
 void RingThread::State::send_waiting() {
   while (!waiting.empty()) {
     const std::size_t cost = waiting.front().message.size() + 64;
-    const auto sent = node->multicast(waiting.front().message, waiting.front().delivery);
-    if (!sent && sent.error().code == Errc::kUnavailable &&
-        node->status().state != RingStatus::State::kStopped)
-      break;
+    if (!node->has_room(waiting.front().message.size())) break;
+    (void)node->multicast(std::move(waiting.front().message), waiting.front().delivery);  // Refused: it has left.
     waiting.pop_front();
     outbox_bytes -= cost;
   }
@@ -308,12 +321,20 @@ RingStatus RingThread::status() const {
 }
 
 Result<void> RingThread::set_expected_votes(unsigned votes) {
-  if (votes == 0) return fail(Errc::kInvalidArgument, "expected votes must be 1 or more");
   if (!state_->running)
     return fail(Errc::kUnavailable, "cannot set expected votes: this node is not in the ring");
+  if (auto may = may_set_expected_votes(status().quorum, votes); !may) return may;
   state_->runtime.timers().post([s = state_.get(), votes] {
     if (const auto set = s->node->set_expected_votes(votes); !set)
       s->parts.log.warning("{}", set.error().message);
+  });
+  return {};
+}
+
+Result<void> RingThread::set_device_vote(const RingId& view, const QuorumDeviceVote& vote) {
+  if (!state_->running) return fail(Errc::kUnavailable, "the quorum device's vote: this node is not in the ring");
+  state_->runtime.timers().post([s = state_.get(), view, vote] {
+    if (const auto set = s->node->set_device_vote(view, vote); !set) s->parts.log.warning("{}", set.error().message);
   });
   return {};
 }

@@ -34,6 +34,7 @@ class RingThread : public Membership {
   void leave() override;               // Returns when the goodbye is sent; some milliseconds at most.
   RingStatus status() const override;  // As of the last view change, or at most 100 ms ago.
   Result<void> set_expected_votes(unsigned votes) override;
+  Result<void> set_device_vote(const RingId& view, const QuorumDeviceVote& vote) override;
 
   struct State;
 

@@ -214,9 +214,9 @@ CommitMember TotemRing::own_commit_member() const {
   m.old_ring = ring_->id;
   m.aru = ring_->store.aru();
   m.high_delivered = ring_->delivered;
-  m.seen_all = facts_.seen_all;
-  m.expected_votes = facts_.expected_votes;
+  m.quorum = facts_;
   m.obligations.assign(obligations_.begin(), obligations_.end());
+  m.left_well.assign(left_well_.begin(), left_well_.end());
   return m;
 }
 

@@ -117,10 +117,13 @@ void TotemRing::deliver_old_ring() {
 void TotemRing::install() {
   deliver_old_ring();
   ViewFacts facts;
+  std::set<NodeId> left_well;
   for (const CommitMember& m : recovery_.infos) {
-    facts.seen_all |= m.seen_all;
-    facts.expected_votes = std::max(facts.expected_votes, m.expected_votes);
+    facts.add(m.quorum);
+    left_well.insert(m.left_well.begin(), m.left_well.end());
   }
+  facts.left_well.assign(left_well.begin(), left_well.end());
+  left_well_.clear();
   ring_ = std::move(new_ring_);
   recovery_ = {};
   obligations_.clear();

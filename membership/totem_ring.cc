@@ -176,6 +176,7 @@ void TotemRing::lost(NodeLife life, const char* why) {
 
 void TotemRing::on_goodbye(Peer& peer) {
   peer.gone = peer.life.incarnation;
+  if (ring_->contains(peer.life)) left_well_.insert(peer.life.node);
   lost(peer.life, "it said goodbye");
 }
 

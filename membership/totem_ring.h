@@ -16,7 +16,9 @@
 //    is only the upper bound.
 //  - Who still has old packets to send is named in the token, not flagged: two consecutive visits with nobody
 //    named prove that nobody has.
-//  - An idle token rests at the representative; a member with something to send calls it (Want).
+//  - An idle token rests at the member that sent last; one with something to send calls it (Want). Right after
+//    sending it lingers there for a moment, if nobody else waits: who sends again soon need not wait a rotation.
+//  - The window is not fixed: the token carries it, it grows while it is used up and shrinks when packets lack.
 //  - Rings merge when all nodes of both hear each other, by heartbeats that say who hears whom.
 //
 // Thread: one. Deliveries are handed over inside receive(), advance() and kick(), in order.
@@ -46,16 +48,10 @@ struct RingParameters {
   Duration heartbeat = Milliseconds(200);  // corosync.conf's `merge`, at most token / 4.
   unsigned fail_recv_const = 2500;         // Rotations without progress until a member counts as deaf.
   unsigned seqno_unchanged_const = 3;      // Idle rotations until the token rests; at least 3.
-  unsigned window_size = 50;               // Packets in one rotation, all members together.
-  unsigned max_messages = 17;              // Packets in one visit.
+  unsigned window_size = 50;               // Packets in one rotation, all members together: at least.
+  unsigned max_messages = 17;              // Of them in one visit, while others wait.
   std::size_t packet_payload = 1300;       // Bytes of chunks in one packet.
   std::size_t queue_bytes = 8 << 20;
-};
-
-// What one view change tells beyond the view.
-struct ViewFacts {
-  bool seen_all = false;             // A member has seen all nodes (wait_for_all).
-  std::uint32_t expected_votes = 0;  // The greatest of the members'.
 };
 
 struct Delivered {
@@ -105,7 +101,7 @@ class TotemRing {
   void kick(Time now);
   void leave(Time now);
   // Quorum facts that this node brings into the next ring.
-  void set_facts(ViewFacts facts) { facts_ = facts; }
+  void set_facts(QuorumFacts facts) { facts_ = facts; }
   // While set, members send nothing new: this one cannot take more.
   void set_congested(bool congested) { congested_ = congested; }
 
@@ -133,6 +129,10 @@ class TotemRing {
     std::uint64_t token_seq = 0;     // Of the last token sent on.
     std::uint64_t sent_aru = 0;      // Of the last token sent on.
     std::uint32_t sent_packets = 0;  // In the last rotation.
+    std::uint32_t visit_sent = 0;    // In this visit of the token, which may linger.
+    unsigned window = 0;             // Of the last token.
+    NodeId home{};                   // Likewise.
+    Time shrunk_at;                  // When this node last made the window smaller.
     std::uint32_t sent_backlog = 0;  // Told in the last rotation.
     std::uint64_t stuck_aru = 0;
     unsigned stuck_rotations = 0;
@@ -212,9 +212,11 @@ class TotemRing {
   void pass_token(Ring& ring, Token token);
   unsigned retransmit_missing(Ring& ring, Token& token);
   unsigned allowance(const Ring& ring, const Token& token) const;
+  void adapt_window(Ring& ring, Token& token);
+  bool may_linger(const Ring& ring, const Token& token) const;
   unsigned send_new_packets(Ring& ring, Token& token, unsigned allowed);
   void update_aru(const Ring& ring, Token& token) const;
-  void add_missing(const Ring& ring, Token& token) const;
+  bool add_missing(const Ring& ring, Token& token) const;
   bool is_deaf(Ring& ring, const Token& token);
   bool may_hold(const Ring& ring, const Token& token) const;
   void forward(Ring& ring, Token& token);
@@ -235,7 +237,8 @@ class TotemRing {
   State state_ = State::kStopped;
   View view_;
   bool installed_any_ = false;
-  ViewFacts facts_;
+  QuorumFacts facts_;
+  std::set<NodeId> left_well_;  // Since the last view.
   bool congested_ = false;
   Peers peers_;
   SendQueue queue_;
@@ -257,8 +260,8 @@ class TotemRing {
   Recovery recovery_;
   std::set<NodeId> obligations_;
 
-  std::optional<Token> held_;  // Resting here.
-  Time held_until_;
+  std::optional<Token> held_;  // Resting or lingering here.
+  Time held_until_, visit_at_;
   bool wanted_ = false;
   Time token_lost_at_;
   std::optional<Time> retransmit_at_;

@@ -9,6 +9,9 @@ namespace {
 constexpr std::uint64_t kMaxUnacknowledged = PacketStore::kWindow / 2;  // Packets between aru and seq.
 constexpr Duration kCallInterval = Milliseconds(4);
 constexpr Duration kFastestRetransmit = Milliseconds(5);
+constexpr unsigned kWindowGrowth = 16;  // Times what is configured, at most.
+constexpr Duration kLinger = std::chrono::microseconds(200);
+constexpr Duration kLongestVisit = Milliseconds(2);  // Well below kFastestRetransmit.
 
 }  // namespace
 
@@ -53,6 +56,10 @@ void TotemRing::take_token(Ring& ring, Token token) {
   token_lost_at_ = now_ + parameters_.token;
   retransmit_at_.reset();
   call_at_.reset();
+  visit_at_ = now_;
+  ring.visit_sent = 0;
+  if (token.window == 0) token.window = static_cast<std::uint16_t>(std::min(parameters_.window_size, 4096U));
+  ring.window = token.window;
   // What this node passed on as aru, and nobody lowered in a whole rotation, every member has.
   ring.safe = std::max(ring.safe, std::min({ring.sent_aru, token.aru, ring.store.aru()}));
   if (is_deaf(ring, token)) return;
@@ -66,26 +73,47 @@ void TotemRing::take_token(Ring& ring, Token token) {
 }
 
 bool TotemRing::may_hold(const Ring& ring, const Token& token) const {
-  return state_ == State::kOperational && ring.members.front() == self_ && queue_.empty() && !wanted_ &&
+  const NodeId home = token.home == NodeId{} ? ring.members.front().node : token.home;
+  return state_ == State::kOperational && home == self_.node && queue_.empty() && !wanted_ &&
          token.missing.empty() && token.seq == token.aru && token.seq == ring.token_seq &&
          token.idle >= parameters_.seqno_unchanged_const;
 }
 
+// After something was sent, nobody waits, and nothing waits for the token to go round.
+bool TotemRing::may_linger(const Ring& ring, const Token& token) const {
+  return queue_.empty() && !wanted_ && !congested_ && token.missing.empty() && token.backlog == 0 &&
+         token.congested == NodeId{} && ring.safe + ring.window / 2 >= token.seq &&
+         now_ - visit_at_ < kLongestVisit;
+}
+
+// The representative widens the window while it is used up; whoever lacks packets narrows it.
+void TotemRing::adapt_window(Ring& ring, Token& token) {
+  if (ring.members.front() != self_ || 4 * token.fcc < 3 * token.window) return;
+  const unsigned most = std::min<unsigned>(kWindowGrowth * parameters_.window_size, kMaxUnacknowledged / 2);
+  token.window = static_cast<std::uint16_t>(std::min(token.window + token.window / 4 + 1U, std::max(most, 1U)));
+}
+
 void TotemRing::pass_token(Ring& ring, Token token) {
-  wanted_ = false;
   const bool recovering = state_ == State::kRecovery;
   const bool quiet =
       token.seq == ring.token_seq && token.aru == token.seq && token.missing.empty() && !recovering;
   if (ring.members.front() == self_) token.idle = quiet ? std::min(token.idle + 1, 1000U) : 0;
   if (recovering) token.idle = 0;
 
-  unsigned sent = retransmit_missing(ring, token);
-  const unsigned allowed = std::max(allowance(ring, token), sent) - sent;
-  sent += recovering ? send_old_packets(token, allowed) : send_new_packets(ring, token, allowed);
+  ring.visit_sent += retransmit_missing(ring, token);
+  const unsigned allowed = std::max(allowance(ring, token), ring.visit_sent) - ring.visit_sent;
+  const unsigned fresh = recovering ? send_old_packets(token, allowed) : send_new_packets(ring, token, allowed);
+  ring.visit_sent += fresh;
   update_aru(ring, token);
-  add_missing(ring, token);
-  token.fcc = token.fcc - std::min(token.fcc, ring.sent_packets) + sent;
-  ring.sent_packets = sent;
+  if (add_missing(ring, token) && now_ - ring.shrunk_at > 4 * rotation_) {
+    token.window = static_cast<std::uint16_t>(
+        std::max<unsigned>(token.window / 2, std::min<unsigned>(token.window, parameters_.window_size)));
+    ring.shrunk_at = now_;
+  }
+  token.fcc = token.fcc - std::min(token.fcc, ring.sent_packets) + ring.visit_sent;
+  ring.sent_packets = ring.visit_sent;
+  adapt_window(ring, token);
+  if (fresh > 0 && !recovering) token.home = self_.node;
   const std::uint32_t backlog = recovering
                                     ? static_cast<std::uint32_t>(recovery_.to_send.size() - recovery_.sent)
                                     : queue_.packets(parameters_.packet_payload);
@@ -95,6 +123,15 @@ void TotemRing::pass_token(Ring& ring, Token token) {
   if (token.congested == self_.node && !congested_) token.congested = NodeId{};
   const bool ready = recovering && recovery_visit(ring, token);
   if (recovering) skip_old_packets(ring);
+  if (fresh > 0 && !recovering && may_linger(ring, token)) {
+    deliver_ready(ring);
+    if (ring.delivered == ring.store.high()) {  // A safe message needs the token's rotation.
+      held_ = std::move(token);
+      held_until_ = now_ + kLinger;
+      return;
+    }
+  }
+  wanted_ = false;
   forward(ring, token);
   if (ready) {
     install();
@@ -120,7 +157,7 @@ unsigned TotemRing::retransmit_missing(Ring& ring, Token& token) {
         std::min(range.first + range.count, ring.store.stable() + PacketStore::kWindow + 1);
     for (std::uint64_t seq = first; seq < last; ++seq) {
       const Packet* packet = ring.store.get(seq);
-      if (packet == nullptr || sent >= parameters_.window_size) {
+      if (packet == nullptr || sent >= ring.window) {
         keep(seq);
         continue;
       }
@@ -143,16 +180,18 @@ unsigned TotemRing::allowance(const Ring& ring, const Token& token) const {
   const std::uint64_t outstanding = token.seq - std::min(token.seq, token.aru);
   if (outstanding >= kMaxUnacknowledged) return 0;
   const unsigned others_sent = token.fcc - std::min(token.fcc, ring.sent_packets);
-  unsigned allowed = parameters_.window_size - std::min(parameters_.window_size, others_sent);
+  unsigned allowed = ring.window - std::min(ring.window, others_sent);
   const std::uint64_t mine = queue_.packets(parameters_.packet_payload);
-  const std::uint64_t all = token.backlog - std::min(token.backlog, ring.sent_backlog) + mine;
-  if (state_ == State::kOperational && all > mine && all > parameters_.window_size) {
-    const auto share = static_cast<unsigned>(parameters_.window_size * mine / all);
-    allowed = std::min(allowed, std::max(1U, share));
+  const std::uint64_t others = token.backlog - std::min(token.backlog, ring.sent_backlog);
+  if (state_ == State::kOperational && others > 0) {
+    unsigned most = std::max(1U, ring.window * parameters_.max_messages / std::max(1U, parameters_.window_size));
+    if (others + mine > ring.window)
+      most = std::min(most, std::max(1U, static_cast<unsigned>(ring.window * mine / (others + mine))));
+    allowed = std::min(allowed, most);
   }
   const std::uint64_t end = ring.store.stable() + PacketStore::kWindow;
   return static_cast<unsigned>(std::min<std::uint64_t>(
-      {allowed, parameters_.max_messages, kMaxUnacknowledged - outstanding, end - std::min(end, token.seq)}));
+      {allowed, kMaxUnacknowledged - outstanding, end - std::min(end, token.seq)}));
 }
 
 void TotemRing::originate(Ring& ring, Bytes payload, bool safe, std::uint8_t flags, std::uint64_t seq) {
@@ -191,10 +230,10 @@ void TotemRing::update_aru(const Ring& ring, Token& token) const {
   }
 }
 
-// Adds what this node lacks to what others lack.
-void TotemRing::add_missing(const Ring& ring, Token& token) const {
+// Adds what this node lacks to what others lack. False: it lacks nothing.
+bool TotemRing::add_missing(const Ring& ring, Token& token) const {
   const std::uint64_t last = std::min(token.seq, ring.store.stable() + PacketStore::kWindow);
-  if (ring.store.aru() >= last) return;
+  if (ring.store.aru() >= last) return false;
   std::set<std::uint64_t> lacking;
   for (const Token::Range& range : token.missing) {
     for (std::uint64_t i = 0; i < range.count; ++i) lacking.insert(range.first + i);
@@ -213,6 +252,7 @@ void TotemRing::add_missing(const Ring& ring, Token& token) const {
       break;
     }
   }
+  return true;
 }
 
 // A member that takes part in the token's rotation and yet receives nothing is excluded.
@@ -237,6 +277,7 @@ void TotemRing::forward(Ring& ring, Token& token) {
   ring.sent_aru = token.aru;
   ring.last_token = token.number;
   last_idle_ = token.idle;
+  ring.home = token.home;
   last_token_frame_.clear();
   encode(last_token_frame_, token);
   output_.send(ring.next, last_token_frame_);
@@ -301,14 +342,18 @@ void TotemRing::kick(Time now) {
   }
 }
 
-// Something is to be sent and the token may rest at the representative.
+// Something is to be sent and the token may rest, or linger at who sent last without knowing of it.
 void TotemRing::call_token() {
   call_at_ = now_ + kCallInterval;
   const bool may_rest = last_idle_ + 1 >= parameters_.seqno_unchanged_const;
-  if (!may_rest || ring_->members.front() == self_) return;
+  if (!may_rest && ring_->sent_backlog > 0) return;
+  const Packet* last = ring_->store.get(ring_->store.high());
+  NodeId home = last != nullptr ? last->sender : ring_->home;
+  if (home == NodeId{}) home = ring_->members.front().node;
+  if (home == self_.node) return;  // It comes here anyway.
   frame_.clear();
   encode(frame_, Want{ring_->id});
-  output_.send(ring_->members.front().node, frame_);
+  output_.send(home, frame_);
 }
 
 void TotemRing::advance_token() {

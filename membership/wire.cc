@@ -35,10 +35,14 @@ void put_member(Writer& w, const CommitMember& m) {
   w.ring(m.old_ring);
   w.u64(m.aru);
   w.u64(m.high_delivered);
-  w.u8(m.seen_all ? 1 : 0);
-  w.u32(m.expected_votes);
-  w.u16(static_cast<std::uint16_t>(m.obligations.size()));
-  for (const NodeId id : m.obligations) w.node(id);
+  w.u8(static_cast<std::uint8_t>((m.quorum.seen_all ? 1 : 0) | (m.quorum.quorate ? 2 : 0)));
+  w.u32(m.quorum.expected_votes);
+  w.ring(m.quorum.last_quorate);
+  w.node(m.quorum.tie_breaker);
+  for (const auto* ids : {&m.obligations, &m.left_well}) {
+    w.u16(static_cast<std::uint16_t>(ids->size()));
+    for (const NodeId id : *ids) w.node(id);
+  }
 }
 
 CommitMember get_member(Reader& r) {
@@ -47,10 +51,17 @@ CommitMember get_member(Reader& r) {
   m.old_ring = r.ring();
   m.aru = r.u64();
   m.high_delivered = r.u64();
-  m.seen_all = r.boolean();
-  m.expected_votes = r.u32();
-  m.obligations.resize(r.count(kMaxNodes, 4));
-  for (NodeId& id : m.obligations) id = r.node();
+  const std::uint8_t flags = r.u8();
+  if (flags > 3) r.refuse();
+  m.quorum.seen_all = (flags & 1) != 0;
+  m.quorum.quorate = (flags & 2) != 0;
+  m.quorum.expected_votes = r.u32();
+  m.quorum.last_quorate = r.ring();
+  m.quorum.tie_breaker = r.node();
+  for (auto* ids : {&m.obligations, &m.left_well}) {
+    ids->resize(r.count(kMaxNodes, 4));
+    for (NodeId& id : *ids) id = r.node();
+  }
   return m;
 }
 
@@ -106,6 +117,8 @@ void encode(Bytes& out, const Token& token) {
   w.u32(token.fcc);
   w.u32(token.backlog);
   w.u32(token.idle);
+  w.u16(token.window);
+  w.node(token.home);
   w.node(token.retransmitting);
   w.node(token.congested);
   w.u16(static_cast<std::uint16_t>(token.missing.size()));
@@ -204,6 +217,8 @@ std::optional<Token> decode_token(ByteView frame) {
   t.fcc = r.u32();
   t.backlog = r.u32();
   t.idle = r.u32();
+  t.window = r.u16();
+  t.home = r.node();
   t.retransmitting = r.node();
   t.congested = r.node();
   t.missing.resize(r.count(kMaxMissingRanges, 10));
@@ -260,7 +275,7 @@ std::optional<CommitInfo> decode_commit_info(ByteView frame) {
   Reader r = open(frame, FrameType::kCommitInfo, right);
   CommitInfo c;
   c.ring = r.ring();
-  const std::size_t count = r.count(kMaxNodes, 47);
+  const std::size_t count = r.count(kMaxNodes, 65);
   for (std::size_t i = 0; i < count && r.ok(); ++i) c.members.push_back(get_member(r));
   return finished(r, right, std::move(c));
 }

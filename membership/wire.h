@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "membership/facts.h"
 
 namespace systole::membership {
 
@@ -63,6 +64,8 @@ struct Token {
   std::uint32_t fcc = 0;      // Packets sent in the last rotation by all.
   std::uint32_t backlog = 0;  // Packets waiting at all.
   std::uint32_t idle = 0;     // Rotations without anything new.
+  std::uint16_t window = 0;   // Packets in one rotation, all members together; zero: as configured.
+  NodeId home{};              // Who sent last: the token rests there. Zero: at the representative.
   NodeId retransmitting{};    // Recovery: a member that still has packets of an old ring to send; zero: none.
   NodeId congested{};         // A member that cannot take more now; zero: none.
   struct Range {
@@ -109,9 +112,9 @@ struct CommitMember {
   RingId old_ring;
   std::uint64_t aru = 0;             // Of the old ring: received up to here without a gap.
   std::uint64_t high_delivered = 0;  // Of the old ring: delivered to the application up to here.
-  bool seen_all = false;             // Quorum: wait_for_all is satisfied.
-  std::uint32_t expected_votes = 0;
+  QuorumFacts quorum;
   std::vector<NodeId> obligations;  // Senders of whom a past recovery may have delivered after a gap.
+  std::vector<NodeId> left_well;    // Who said goodbye to it since its last view.
   bool operator==(const CommitMember&) const = default;
 };
 

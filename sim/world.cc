@@ -74,6 +74,11 @@ class World::Socket : public DatagramSocket {
     open_ = false;
     if (slot() == this) slot() = nullptr;
   }
+  void receive(const Endpoint& from, ByteView datagram) {
+    const auto settled = handler_.settled;  // What it calls may close this socket.
+    handler_.received(from, datagram);
+    if (settled) settled();
+  }
   Host& host() { return host_; }
   Network::Handler& handler() { return handler_; }
 
@@ -259,7 +264,7 @@ void World::inject(const Endpoint& from, const Endpoint& to, Bytes datagram) {
   if (target == by_address_.end() || !target->second->up_) return;
   const Duration delay = random_.between(network.least, network.most);
   schedule(now_ + delay, target->second, [this, from, to, datagram = std::move(datagram)] {
-    if (Socket* socket = socket_at(to)) socket->handler().received(from, datagram);
+    if (Socket* socket = socket_at(to)) socket->receive(from, datagram);
   });
 }
 
@@ -306,11 +311,11 @@ void World::deliver_one(Host& from, const Endpoint& source, Host& host, const En
 void World::arrive(Host& from, std::uint64_t life, const Endpoint& source, const Endpoint& local,
                    const Endpoint& to, ByteView datagram) {
   if (local != to) {  // To a group.
-    if (Socket* member = groups_[to][local.address]) member->handler().received(source, datagram);
+    if (Socket* member = groups_[to][local.address]) member->receive(source, datagram);
     return;
   }
   if (Socket* socket = socket_at(to)) {
-    socket->handler().received(source, datagram);
+    socket->receive(source, datagram);
     return;
   }
   // The host is there, nobody listens: ICMP port unreachable to the sender, if it still lives.
