@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kMaxPending = 4096;
 constexpr std::size_t kRememberedDigests = 512;
+constexpr Milliseconds kReportLater{10};
 
 std::string author_of(const Op& op) {
   std::string author = op.user.empty() ? "?" : op.user;
@@ -27,7 +28,7 @@ Replica::State::State(Ports p, Logger l, NodeLife life, std::string name, Journa
       effects(std::move(e)),
       keeper(
           *ports.timers, log, journal, [this]() -> const Document& { return document; },
-          [this] { report_disk_soon(); }),
+          [this] { disk_progressed(); }),
       channel(*ports.timers, log, [this](Bytes m) { return effects.multicast(std::move(m)); }) {}
 
 Replica::State::~State() {
@@ -66,13 +67,18 @@ void Replica::State::on_op(const OpMessage& message) {
   applied[message.from].insert(message.sequence);
   const auto mine = message.from == self ? pending.find(message.sequence) : pending.end();
   Result<Applied> result = apply_here(message.op);
-  if (mine == pending.end()) return;
   // A change that finds all as it asks for rests on an earlier one, which may not be on the disks yet: it
   // waits too.
   const Version now = document.version(), configuration{now.admin_epoch, now.epoch, 0};
   const bool rests_on_earlier = result && !result->changed_configuration && !result->changed_status &&
                                 message.op.kind != Op::Kind::kQuery && message.op.section != "status" &&
                                 configuration > Version{};
+  if (message.from != self && result && (result->changed_configuration || rests_on_earlier)) {
+    awaited = configuration;
+    awaited_by = message.from.node;
+    if (rests_on_earlier) disk_progressed();
+  }
+  if (mine == pending.end()) return;
   if (!result || (!result->changed_configuration && !rests_on_earlier))
     return finish(message.sequence, std::move(result));
   mine->second.applied = true;
@@ -142,18 +148,47 @@ void Replica::State::settle() {
   for (auto& [sequence, result] : settled) finish(sequence, std::move(result));
 }
 
-void Replica::State::report_disk_soon() {
-  if (report_posted) return;
-  report_posted = true;
+void Replica::State::disk_progressed() {
+  if (progress_posted) return;
+  progress_posted = true;
   ports.timers->post([this, watch = std::weak_ptr(alive)] {
     if (watch.expired()) return;
-    report_posted = false;
-    report_disk();
+    progress_posted = false;
+    if (!synced) return;  // The next agreement tells it.
+    if (keeper.failing() || (reported < awaited && !majority_said(awaited)))
+      report_disk();
+    else
+      report_later();
+    // Of its own disk this node need not hear from the ring.
+    note_disk(self.node, own_disk());
+    settle();
   });
 }
 
-void Replica::State::report_disk() {
-  if (!synced) return;  // The next agreement tells it.
+// Whether who waits for it can know already: by what others said, and by its own disk, if that is as fast.
+bool Replica::State::majority_said(const Version& version) const {
+  std::size_t written = awaited_by == NodeId{} ? 0 : 1;
+  for (const NodeLife& member : view.members) {
+    const auto disk = disks.find(member.node);
+    if (member.node != self.node && member.node != awaited_by && disk != disks.end() &&
+        disk->second.journaled >= version)
+      ++written;
+  }
+  return written >= view.members.size() / 2 + 1;
+}
+
+// Nobody waits for it, as far as this node knows: the token is not called for that alone.
+void Replica::State::report_later() {
+  if (report_due) return;
+  report_due = true;
+  ports.timers->after(kReportLater, [this, watch = std::weak_ptr(alive)] {
+    if (watch.expired()) return;
+    report_due = false;
+    if (synced && reported < keeper.journaled().value_or(Version{})) report_disk();
+  });
+}
+
+DurableMessage Replica::State::own_disk() const {
   DurableMessage message;
   message.sync = sync_id();
   message.seen = stamp();
@@ -162,18 +197,29 @@ void Replica::State::report_disk() {
   message.failing = keeper.failing();
   message.refused = keeper.refused();
   message.reason = keeper.reason();
+  return message;
+}
+
+void Replica::State::report_disk() {
+  const DurableMessage message = own_disk();
+  reported = message.journaled;
   channel.send(encode(message));
 }
 
 void Replica::State::on_durable(NodeId sender, const DurableMessage& message) {
   if (!synced || message.sync != sync_id()) return;
-  Disk& disk = disks[sender];
-  disk.journaled = message.durable ? std::optional(message.journaled) : std::nullopt;
-  disk.failing = message.failing;
-  disk.refused = message.refused;
-  disk.reason = message.reason;
   compare(sender, message.seen);
+  if (sender == self.node) return;
+  note_disk(sender, message);
   settle();
+}
+
+void Replica::State::note_disk(NodeId node, const DurableMessage& said) {
+  Disk& disk = disks[node];
+  disk.journaled = said.durable ? std::optional(said.journaled) : std::nullopt;
+  disk.failing = said.failing;
+  disk.refused = said.refused;
+  disk.reason = said.reason;
 }
 
 void Replica::State::remember() {

@@ -38,9 +38,13 @@ struct Replica::State {
   void on_durable(NodeId sender, const DurableMessage& message);
   Result<Applied> apply_here(const Op& op);
   void finish(std::uint64_t sequence, Result<Applied> result);
-  void settle();  // Acknowledges what can be, gives up what cannot.
-  void report_disk_soon();
+  void settle();           // Acknowledges what can be, gives up what cannot.
+  void disk_progressed();  // On a later turn: acknowledges, and reports at once or when there is time.
   void report_disk();
+  void report_later();
+  bool majority_said(const Version& version) const;
+  DurableMessage own_disk() const;
+  void note_disk(NodeId node, const DurableMessage& said);
   Stamp stamp() const { return {document.version(), document.digest()}; }
   void remember();  // The digest of the current version, to be compared with others'.
   void compare(NodeId sender, const Stamp& seen);
@@ -92,7 +96,10 @@ struct Replica::State {
   std::map<std::uint64_t, Pending> pending;
   AppliedTable applied;
   std::map<NodeId, Disk> disks;
-  bool report_posted = false;
+  bool progress_posted = false, report_due = false;
+  Version awaited;  // A change of another node waits until this node's disk, or enough others, have it.
+  NodeId awaited_by{};
+  Version reported;  // Up to here this node has said, in this view, that its disk has everything.
   std::map<Version, std::string> digests;  // Of the latest versions in this view.
 };
 

@@ -165,7 +165,11 @@ void Replica::State::complete() {
   remember();
   log.info("in view {}.{} all {} members have the CIB {}", view.id.sequence, raw(view.id.representative),
            view.members.size(), to_string(document.version()));
-  report_disk_soon();
+  reported = {};
+  awaited = document.version();  // Of changes that an earlier view left open.
+  awaited.num_updates = 0;
+  awaited_by = NodeId{};
+  disk_progressed();
   const SyncId here = sync_id();
   if (effects.synced) effects.synced(view, newcomers);
   const auto waited = std::exchange(queue, {});

@@ -26,6 +26,32 @@ TEST(Replica, AChangeReachesAllMembersAndIsAcknowledgedByTheirDisks) {
   EXPECT_TRUE(answer->changed_configuration);
 }
 
+TEST(Replica, AChangeThatRestsOnAnothersWaitsForTheDiskThatNobodyHadAskedAbout) {
+  TestBus bus(3);
+  bus.view({1, 2, 3});
+  bus.run();
+  bus.hold_disks = true;
+  Op same = counting_change();
+  same.xml =
+      "<cluster_property_set id=\"s\"><nvpair id=\"s-n\" name=\"n\" value=\"7\"/></cluster_property_set>";
+  const auto& first = bus.submit(1, same);
+  while (bus.order_one(1) || bus.world.step()) {
+  }
+  bus.node(1).journal.release();
+  while (bus.order_one(1) || bus.world.step()) {
+  }
+  EXPECT_FALSE(first);  // One disk of three.
+  const auto& second = bus.submit(2, same);
+  while (bus.order_one(1) || bus.order_one(2) || bus.world.step()) {
+  }
+  EXPECT_FALSE(second);
+  bus.node(2).journal.release();
+  while (bus.order_one(1) || bus.order_one(2) || bus.world.step()) {
+  }
+  EXPECT_TRUE(first && *first);  // Without a moment's wait: no timer has fired.
+  EXPECT_TRUE(second && *second);
+}
+
 TEST(Replica, AJoiningNodeTakesTheNewerDocument) {
   TestBus bus(3);
   bus.view({1, 2});

@@ -18,6 +18,7 @@ namespace systole::cib {
 namespace {
 
 constexpr std::size_t kMaxBatch = 256;
+constexpr Milliseconds kQuiet{200};  // Without an entry, until the file is tidied.
 constexpr std::size_t kAll = static_cast<std::size_t>(-1);
 
 bool exists(const std::string& path, std::uint64_t* size = nullptr) {
@@ -44,6 +45,7 @@ struct SqliteJournal::State {
   Result<void> start_anew(const Restored& restored, const std::string& aside);
   void work();
   void write(std::vector<Waiting> batch);
+  void tidy();
   void answer(std::vector<Waiting> batch, const Result<void>& result);
 
   const std::string path;
@@ -51,6 +53,7 @@ struct SqliteJournal::State {
   Logger log;
   std::optional<SqliteStore> store;  // Of the worker once it runs.
   bool gap = true;                   // The worker's: only a whole document may follow.
+  bool untidy = false;               // The worker's.
 
   std::mutex mutex;
   std::condition_variable wake;
@@ -99,6 +102,7 @@ Result<Restored> SqliteJournal::State::read_good(std::vector<std::string>& damag
     damage = restored.findings;
     return fail(Errc::kCorrupt, "the journal {} has entries that are not what was written", path);
   }
+  opened->drop_autoincrement();
   store.emplace(std::move(*opened));
   return restored;
 }
@@ -184,7 +188,13 @@ void SqliteJournal::State::work() {
     std::vector<Waiting> batch;
     {
       std::unique_lock lock(mutex);
-      wake.wait(lock, [this] { return ending || !queue.empty(); });
+      const auto called = [this] { return ending || !queue.empty(); };
+      if (untidy && !wake.wait_for(lock, kQuiet, called)) {
+        lock.unlock();
+        tidy();
+        continue;
+      }
+      wake.wait(lock, called);
       if (queue.empty()) return;
       while (!queue.empty() && batch.size() < kMaxBatch) {
         batch.push_back(std::move(queue.front()));
@@ -192,7 +202,13 @@ void SqliteJournal::State::work() {
       }
     }
     write(std::move(batch));
+    if (store && store->log_is_long()) store->checkpoint();
   }
+}
+
+void SqliteJournal::State::tidy() {
+  untidy = false;
+  if (store) store->tidy();
 }
 
 void SqliteJournal::State::write(std::vector<Waiting> batch) {
@@ -215,6 +231,7 @@ void SqliteJournal::State::write(std::vector<Waiting> batch) {
   std::vector<const JournalEntry*> entries;
   for (const Waiting& w : batch) entries.push_back(&w.entry);
   const Result<void> result = store->append(entries);
+  untidy = true;
   gap = !result;
   if (!result) store.reset();  // Opened anew for the next attempt: nothing half done stays.
   answer(std::move(batch), result);

@@ -2,7 +2,9 @@
 // aside and survived.
 #include "cib/sqlite_journal.h"
 
+#include <sqlite3.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -10,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 
 #include "cib/ops.h"
 #include "cib/sqlite_store.h"
@@ -117,6 +120,33 @@ class SqliteJournalTest : public ::testing::Test {
     EXPECT_TRUE(again.damage.empty());
     ASSERT_TRUE(again.document);
     EXPECT_EQ(again.document->digest(), document_.digest());
+  }
+
+  std::string log() const { return path_ + "-wal"; }
+  std::uintmax_t log_size() const { return fs::exists(log()) ? fs::file_size(log()) : 0; }
+  // Until the journal, left alone, has given its log the blocks that it writes to from then on.
+  void wait_for_blocks() {
+    for (int i = 0; i < 500 && log_size() < (4U << 20); ++i) std::this_thread::sleep_for(Milliseconds(10));
+    ASSERT_GE(log_size(), 4U << 20);
+  }
+  // The files as they are on the disk now, under another name: what a power loss would leave.
+  std::string power_loss(int number) {
+    const std::string image = directory_ / fmt::format("image-{}.sqlite", number);
+    fs::copy_file(path_, image);
+    fs::copy_file(log(), image + "-wal");
+    return image;
+  }
+  std::string sql(const std::string& statement) {  // Its first value.
+    sqlite3* db = nullptr;
+    std::string value;
+    const auto take = [](void* out, int, char** values, char**) {
+      *static_cast<std::string*>(out) = values[0] == nullptr ? "" : values[0];
+      return 0;
+    };
+    EXPECT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db, statement.c_str(), take, &value, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+    sqlite3_close(db);
+    return value;
   }
 
   Loop loop_;
@@ -270,6 +300,129 @@ TEST_F(SqliteJournalTest, EntriesAnswerInOrderAndShareCommits) {
     });
   loop_.run_until([&] { return order.size() == 50; });
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+// A growing log makes every commit wait for the file system's own journal too.
+TEST_F(SqliteJournalTest, TheLogDoesNotGrowOnceItHasItsBlocks) {
+  write_good(1);
+  wait_for_blocks();
+  const auto size = log_size();
+  std::size_t answers = 0;
+  for (int i = 0; i < 1500; ++i) {
+    journal_->append(next(false), [&](Result<void> r) { answers += r ? 1 : 0; });
+    if (i % 3 == 0) loop_.run_until([&] { return answers == static_cast<std::size_t>(i) + 1; });
+  }
+  loop_.run_until([&] { return answers == 1500; });
+  EXPECT_EQ(log_size(), size);
+  close();
+  const auto loaded = load();
+  EXPECT_TRUE(loaded.damage.empty());
+  EXPECT_EQ(loaded.document->digest(), document_.digest());
+}
+
+// Before and after the log has its blocks, and where it was begun anew over older entries.
+TEST_F(SqliteJournalTest, ATornEndOfTheLogCostsNothingThatWasAcknowledged) {
+  int images = 0;
+  write_good(3);
+  for (const bool reserved : {false, true}) {
+    if (reserved) wait_for_blocks();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(append(next(false))) << last_error_;
+    const Version acknowledged = document_.version();
+    const std::string before = power_loss(images++);
+    ASSERT_TRUE(append(next(false))) << last_error_;
+    const std::string after = power_loss(images++);
+    std::string old_log, new_log;  // Up to any byte, the new one reached the disk; beyond is what was there.
+    for (auto& [name, content] : {std::pair<std::string, std::string&>{before, old_log}, {after, new_log}}) {
+      content.resize(fs::file_size(name + "-wal"));
+      std::FILE* file = std::fopen((name + "-wal").c_str(), "rb");
+      ASSERT_EQ(std::fread(content.data(), 1, content.size(), file), content.size());
+      std::fclose(file);
+    }
+    const std::string longer = old_log + std::string(new_log.size() - old_log.size(), '\0');
+    const std::size_t first = static_cast<std::size_t>(
+        std::mismatch(longer.begin(), longer.end(), new_log.begin()).first - longer.begin());
+    std::size_t last = new_log.size();
+    while (last > first && longer[last - 1] == new_log[last - 1]) --last;
+    ASSERT_LT(first, last);
+    for (std::size_t cut = first; cut <= last; cut += std::max<std::size_t>(1, (last - first) / 37)) {
+      const std::string image = directory_ / fmt::format("torn-{}.sqlite", images++);
+      fs::copy_file(after, image);
+      const std::string torn = new_log.substr(0, cut) + longer.substr(cut);
+      std::FILE* file = std::fopen((image + "-wal").c_str(), "wb");
+      ASSERT_EQ(std::fwrite(torn.data(), 1, torn.size(), file), torn.size());
+      std::fclose(file);
+      SqliteJournal journal(image, loop_, Logger());
+      const auto loaded = journal.load();
+      ASSERT_TRUE(loaded) << loaded.error().message;
+      EXPECT_TRUE(loaded->damage.empty()) << loaded->damage[0];
+      ASSERT_TRUE(loaded->document);
+      EXPECT_GE(loaded->document->version(), acknowledged) << "cut at " << cut;
+    }
+  }
+}
+
+TEST_F(SqliteJournalTest, KilledAtAnyMomentItHasWhatItAcknowledged) {
+  for (int round = 0; round < 12; ++round) {
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      document_ = Document::empty();
+      document_.track_digest();
+      open();
+      if (auto loaded = journal_->load(); loaded && loaded->document) {
+        document_ = std::move(*loaded->document);
+        document_.track_digest();
+      }
+      resources_ = 10000 * (round + 1);
+      for (bool whole = true;; whole = false) {
+        if (!append(next(whole))) _exit(1);
+        const std::uint64_t epoch = document_.version().epoch;
+        if (write(ends[1], &epoch, sizeof epoch) != sizeof epoch) _exit(1);
+        if (epoch % 7 == round % 7) std::this_thread::sleep_for(Milliseconds(230));  // Tidied meanwhile.
+      }
+    }
+    ::close(ends[1]);
+    std::uint64_t acknowledged = 0, one = 0;
+    for (int i = 0; i < 3 + round; ++i)
+      if (read(ends[0], &one, sizeof one) == sizeof one) acknowledged = one;
+    std::this_thread::sleep_for(std::chrono::microseconds(997 * (round % 5)));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    while (read(ends[0], &one, sizeof one) == sizeof one) acknowledged = one;
+    ::close(ends[0]);
+    auto loaded = load();
+    EXPECT_TRUE(loaded.damage.empty());
+    ASSERT_TRUE(loaded.document);
+    EXPECT_GT(acknowledged, 0U);
+    EXPECT_GE(loaded.document->version().epoch, acknowledged);
+    close();
+  }
+}
+
+TEST_F(SqliteJournalTest, AJournalOfTheFirstVersionIsTakenOver) {
+  write_good(5);
+  close();
+  const std::string table = sql("SELECT sql FROM sqlite_master WHERE name = 'entry'");
+  const std::size_t at = table.find("PRIMARY KEY");
+  ASSERT_NE(at, std::string::npos);
+  ASSERT_EQ(table.find("AUTOINCREMENT"), std::string::npos);
+  sql("ALTER TABLE entry RENAME TO new_entry; DROP INDEX whole; " +
+      std::string(table).insert(at + 11, " AUTOINCREMENT") +
+      "; INSERT INTO entry SELECT * FROM new_entry; DROP TABLE new_entry;"
+      "CREATE INDEX whole ON entry (sequence) WHERE document <> ''");
+  const auto loaded = load();
+  EXPECT_TRUE(loaded.damage.empty());
+  ASSERT_TRUE(loaded.document);
+  EXPECT_EQ(loaded.document->digest(), document_.digest());
+  ASSERT_TRUE(append(next(true))) << last_error_;
+  ASSERT_TRUE(append(next(false))) << last_error_;
+  close();
+  EXPECT_EQ(sql("SELECT sql FROM sqlite_master WHERE name = 'entry'").find("AUTOINCREMENT"),
+            std::string::npos);
+  EXPECT_EQ(sql("SELECT count(*) FROM entry"), "7");
+  EXPECT_EQ(sql("SELECT max(sequence) FROM entry"), "7");
+  EXPECT_EQ(load().document->digest(), document_.digest());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 #include <sqlite3.h>
+#include <sys/statvfs.h>
 
 #include <utility>
 
@@ -11,12 +12,12 @@ namespace systole::cib {
 namespace {
 
 constexpr std::int64_t kKeptEntries = 100000;  // Older ones are dropped when a whole document is written.
+constexpr std::uint64_t kPlenty = 64;          // So many times the log's blocks must be free to reserve them.
 constexpr const char* kColumns =
     "sequence, admin_epoch, epoch, num_updates, digest, author, written, patch, document, note, chain";
 
 constexpr const char* kCreate =
-    "CREATE TABLE IF NOT EXISTS entry (sequence INTEGER PRIMARY KEY AUTOINCREMENT, admin_epoch INTEGER NOT "
-    "NULL,"
+    "CREATE TABLE IF NOT EXISTS entry (sequence INTEGER PRIMARY KEY, admin_epoch INTEGER NOT NULL,"
     " epoch INTEGER NOT NULL, num_updates INTEGER NOT NULL, digest TEXT NOT NULL, author TEXT NOT NULL,"
     " written INTEGER NOT NULL, patch TEXT NOT NULL, document TEXT NOT NULL, note TEXT NOT NULL,"
     " chain TEXT NOT NULL);"
@@ -97,13 +98,16 @@ SqliteStore::SqliteStore(SqliteStore&& other) noexcept { *this = std::move(other
 SqliteStore& SqliteStore::operator=(SqliteStore&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(db_, other.db_);
+  std::swap(begin_, other.begin_);
   std::swap(insert_, other.insert_);
+  std::swap(commit_, other.commit_);
+  std::swap(log_pages_, other.log_pages_);
   std::swap(chain_, other.chain_);
   return *this;
 }
 
 SqliteStore::~SqliteStore() {
-  sqlite3_finalize(insert_);
+  for (sqlite3_stmt* statement : {begin_, insert_, commit_}) sqlite3_finalize(statement);
   sqlite3_close(db_);
 }
 
@@ -132,16 +136,72 @@ Result<SqliteStore> SqliteStore::attach(const std::string& path, Mode mode) {
     return store.failure("cannot open");
   sqlite3_busy_timeout(store.db_, 2000);
   if (mode == Mode::kReadOnly) return store;
-  for (const char* sql : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", kCreate})
-    if (auto ok = store.run(sql); !ok) return fail(std::move(ok.error()));
-  const std::string insert =
-      fmt::format("INSERT INTO entry ({}) VALUES (NULL,?,?,?,?,?,?,?,?,?,?)", kColumns);
-  if (sqlite3_prepare_v2(store.db_, insert.c_str(), -1, &store.insert_, nullptr) != SQLITE_OK)
-    return store.failure("cannot use");
+  if (auto ok = store.prepare(); !ok) return fail(std::move(ok.error()));
   bool complete = false;
   const auto last = store.rows(0, 1, true, complete);
   if (!last.empty()) store.chain_ = last[0].chain;
   return store;
+}
+
+Result<void> SqliteStore::prepare() {
+  for (const char* sql : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", kCreate})
+    if (auto ok = run(sql); !ok) return ok;
+  // Instead of SQLite's own checkpoints, which would come within a commit.
+  const auto note = [](void* count, sqlite3*, const char*, int pages) {
+    *static_cast<int*>(count) = pages;
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(db_, note, log_pages_.get());
+  const std::string insert =
+      fmt::format("INSERT INTO entry ({}) VALUES (NULL,?,?,?,?,?,?,?,?,?,?)", kColumns);
+  const auto ready = [this](const char* sql, sqlite3_stmt*& statement) {
+    return sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) == SQLITE_OK;
+  };
+  if (ready("BEGIN IMMEDIATE", begin_) && ready(insert.c_str(), insert_) && ready("COMMIT", commit_))
+    return {};
+  return failure("cannot use");
+}
+
+void SqliteStore::drop_autoincrement() {
+  const Statement old(db_, "SELECT 1 FROM sqlite_master WHERE name = 'entry' AND sql LIKE '%AUTOINCREMENT%'");
+  if (old.step() != SQLITE_ROW) return;
+  sqlite3_reset(old.get());
+  const std::string copy = fmt::format("INSERT INTO entry ({0}) SELECT {0} FROM entry_before", kColumns);
+  for (const char* sql :
+       {"BEGIN IMMEDIATE", "DROP INDEX IF EXISTS whole", "ALTER TABLE entry RENAME TO entry_before", kCreate,
+        copy.c_str(), "DROP TABLE entry_before", "COMMIT"}) {
+    if (run(sql)) continue;
+    (void)run("ROLLBACK");
+    return;
+  }
+  checkpoint();
+}
+
+void SqliteStore::checkpoint() {
+  int pages = 0, moved = 0;
+  const int status = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
+  if (status == SQLITE_OK && moved == pages) *log_pages_ = 0;
+}
+
+void SqliteStore::tidy() {
+  if (*log_pages_ > 0) checkpoint();
+  reserve_log();
+}
+
+// Zeroes at the log's end are no part of it: no frame has their salt.
+void SqliteStore::reserve_log() {
+  static constexpr char kZeroes[4096] = {};
+  static constexpr sqlite3_int64 kSize = (kLogPages + kLogPages / 4) * (4096 + 24);
+  sqlite3_file* log = nullptr;
+  sqlite3_int64 size = 0;
+  struct statvfs room {};
+  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK || log == nullptr ||
+      log->pMethods == nullptr || log->pMethods->xFileSize(log, &size) != SQLITE_OK || size >= kSize ||
+      ::statvfs(path_.c_str(), &room) != 0 || room.f_bavail * room.f_frsize < kPlenty * kSize)
+    return;
+  for (sqlite3_int64 at = size; at < kSize; at += sizeof kZeroes)
+    if (log->pMethods->xWrite(log, kZeroes, sizeof kZeroes, at) != SQLITE_OK) return;
+  (void)log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
 }
 
 Result<void> SqliteStore::check() {
@@ -173,36 +233,44 @@ std::int64_t SqliteStore::newest_whole() const {
   return statement.step() == SQLITE_ROW ? sqlite3_column_int64(statement.get(), 0) : 0;
 }
 
+Result<void> SqliteStore::step(sqlite3_stmt* statement, const char* what) {
+  Result<void> result;
+  if (sqlite3_step(statement) != SQLITE_DONE) result = failure(what);
+  sqlite3_reset(statement);
+  return result;
+}
+
+Result<void> SqliteStore::insert(const JournalEntry& e, const std::string& chain) {
+  put(insert_, 1, e.version.admin_epoch);
+  put(insert_, 2, e.version.epoch);
+  put(insert_, 3, e.version.num_updates);
+  put(insert_, 4, e.digest);
+  put(insert_, 5, e.author);
+  put(insert_, 6, static_cast<std::uint64_t>(e.when.time_since_epoch().count()));
+  put(insert_, 7, e.patch);
+  put(insert_, 8, e.document);
+  put(insert_, 9, e.note);
+  put(insert_, 10, chain);
+  auto result = step(insert_, "cannot write");
+  sqlite3_clear_bindings(insert_);
+  return result;
+}
+
 Result<void> SqliteStore::append(const std::vector<const JournalEntry*>& entries) {
-  if (auto ok = run("BEGIN IMMEDIATE"); !ok) return ok;
+  if (auto ok = step(begin_, "cannot use"); !ok) return ok;
   std::string chain = chain_;
   bool whole = false;
   Result<void> result;
   for (const JournalEntry* e : entries) {
     chain = chain_digest(chain, *e);
     whole = whole || !e->document.empty();
-    sqlite3_reset(insert_);
-    put(insert_, 1, e->version.admin_epoch);
-    put(insert_, 2, e->version.epoch);
-    put(insert_, 3, e->version.num_updates);
-    put(insert_, 4, e->digest);
-    put(insert_, 5, e->author);
-    put(insert_, 6, static_cast<std::uint64_t>(e->when.time_since_epoch().count()));
-    put(insert_, 7, e->patch);
-    put(insert_, 8, e->document);
-    put(insert_, 9, e->note);
-    put(insert_, 10, chain);
-    if (sqlite3_step(insert_) == SQLITE_DONE) continue;
-    result = failure("cannot write");
-    break;
+    if (result = insert(*e, chain); !result) break;
   }
-  sqlite3_reset(insert_);
-  sqlite3_clear_bindings(insert_);
   if (result && whole)
     result = run(fmt::format("DELETE FROM entry WHERE sequence <= (SELECT max(sequence) FROM entry) - {}",
                              kKeptEntries)
                      .c_str());
-  if (result) result = run("COMMIT");
+  if (result) result = step(commit_, "cannot write");
   if (!result) {
     sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
     return result;

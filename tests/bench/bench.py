@@ -31,6 +31,7 @@ METRICS = {
     "bulk.heartbeat": ("200 ocf:heartbeat:Dummy in one commit to all running", "s", 10.0, True, "41"),
     "bulk.pacemaker": ("200 of our own ocf:pacemaker:Dummy, likewise", "s", 10.0, True, "–"),
     "changes.connection": ("durable changes over one connection", "/s", 1000.0, False, "92 to 103"),
+    "changes.concurrent": ("… over 8 connections at once, all together", "/s", None, False, "–"),
     "changes.processes": ("durable changes, a cibadmin process each", "/s", 150.0, False, "14 to 24"),
     "memory.pss": ("daemons of a node with 200 resources (PSS), the largest", "MiB", 40.0, True, "144 to 212"),
     "memory.idle": ("idle CPU of a node's daemons, the largest", "%", 0.5, True, "0.7"),

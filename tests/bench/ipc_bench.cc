@@ -1,7 +1,8 @@
-// A client that holds one connection to a node's daemon, for ./dev bench. Runs inside the node.
-//   systole-bench-ipc await N          prints, as they come true, "WALL-SECONDS WHAT" for connected, quorate,
-//   dc, online systole-bench-ipc changes COUNT    durable configuration changes one after another; prints
-//   seconds for all of them
+// Clients that hold a connection to a node's daemon, for ./dev bench. Runs inside the node.
+//   systole-bench-ipc await N
+//     prints, as they come true, "WALL-SECONDS WHAT" for connected, quorate, dc, online
+//   systole-bench-ipc changes COUNT [CONNECTIONS]
+//     COUNT durable configuration changes one after another, over each connection; prints the seconds for all
 #include <unistd.h>
 
 #include <charconv>
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/paths.h"
 #include "ipc/client.h"
@@ -82,35 +84,54 @@ int await(unsigned nodes, const std::string& socket) {
   return 1;
 }
 
-int changes(unsigned count, const std::string& socket) {
+// Durable changes one after another over one connection, each of `name`.
+Result<void> change_often(unsigned count, const std::string& name, const std::string& socket) {
   auto client = Client::connect(socket, "bench");
-  if (!client) return complain(client.error());
-  const auto began = std::chrono::steady_clock::now();
+  if (!client) return systole::fail(client.error());
   for (unsigned i = 0; i < count; ++i) {
     Request request;
     auto* cib = request.mutable_cib();
     cib->set_kind(systole::ipc::CibRequest::MODIFY);
     cib->set_section("crm_config");
     cib->set_allow_create(true);
-    cib->set_xml("<cluster_property_set id=\"bench\"><nvpair id=\"bench-x\" name=\"x-bench\" value=\"" +
-                 std::to_string(i) + "\"/></cluster_property_set>");
+    cib->set_xml("<cluster_property_set id=\"bench\"><nvpair id=\"bench-" + name + "\" name=\"" + name +
+                 "-bench\" value=\"" + std::to_string(i) + "\"/></cluster_property_set>");
     if (const Result<Response> answer = client->call(std::move(request)); !answer)
-      return complain(answer.error());
+      return systole::fail(answer.error());
   }
+  return {};
+}
+
+int changes(unsigned count, unsigned connections, const std::string& socket) {
+  std::vector<Result<void>> results(connections);
+  std::vector<std::thread> clients;
+  const auto began = std::chrono::steady_clock::now();
+  for (unsigned i = 0; i < connections; ++i)
+    clients.emplace_back([&, i] { results[i] = change_often(count, "x" + std::to_string(i), socket); });
+  for (std::thread& client : clients) client.join();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  for (const Result<void>& result : results)
+    if (!result) return complain(result.error());
   std::printf("%.6f\n", took.count());
   return 0;
+}
+
+unsigned number(const std::string& text) {
+  unsigned value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string command = argc == 3 ? argv[1] : "", number = argc == 3 ? argv[2] : "";
-  unsigned count = 0;
-  std::from_chars(number.data(), number.data() + number.size(), count);
-  const std::string socket = systole::paths_from_environment().socket();
-  if (command == "await" && count > 0) return await(count, socket);
-  if (command == "changes" && count > 0) return changes(count, socket);
-  std::fprintf(stderr, "usage: systole-bench-ipc await NODES | changes COUNT\n");
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const std::string command = words.size() < 2 ? "" : words[0],
+                    socket = systole::paths_from_environment().socket();
+  const unsigned count = words.size() < 2 ? 0 : number(words[1]);
+  const unsigned connections = words.size() < 3 ? 1 : number(words[2]);
+  if (command == "await" && count > 0 && words.size() == 2) return await(count, socket);
+  if (command == "changes" && count > 0 && connections > 0) return changes(count, connections, socket);
+  std::fprintf(stderr, "usage: systole-bench-ipc await NODES | changes COUNT [CONNECTIONS]\n");
   return 64;
 }

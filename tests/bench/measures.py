@@ -191,6 +191,8 @@ def changes(report, options):
             for node in (dc, next(n for n in lab.names if n != dc)):
                 count = 1000
                 report.add("changes.connection", count / float(probes.bench_program(lab, node, "changes", str(count))))
+                report.add("changes.concurrent",
+                           8 * count / float(probes.bench_program(lab, node, "changes", str(count), "8")))
                 report.add("changes.processes", _by_processes(lab, node, 60))
 
 
