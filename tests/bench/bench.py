@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import measures  # noqa: E402  pylint: disable=wrong-import-position
+import ring  # noqa: E402  pylint: disable=wrong-import-position
 from lab.client import LabError, binaries  # noqa: E402  pylint: disable=wrong-import-position
 
 # metric -> (what it is, unit, target, is less better, peer's figure)
@@ -45,6 +46,7 @@ def number(value):
 class Report:
     def __init__(self):
         self.runs = {}
+        self.ring = None
 
     def add(self, metric, value):
         self.runs.setdefault(metric, []).append(value)
@@ -72,33 +74,39 @@ class Report:
         with open("/proc/loadavg", encoding="ascii") as file:
             load = float(file.read().split()[0])
         return {"when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(), "load_average": load,
-                "binaries": binaries(), "metrics": dict(self.rows())}
+                "binaries": binaries(), "metrics": dict(self.rows()), "ring": self.ring}
 
 
 def main():
-    names = list(measures.ALL)
+    names = [*measures.ALL, "ring"]
     arguments = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
     arguments.add_argument("names", nargs="*", metavar="NAME", help=" ".join(names))
     arguments.add_argument("--json", metavar="FILE", help="also write the figures to FILE")
     arguments.add_argument("--runs", type=int, metavar="N", help="runs of each (default: what each finds enough)")
     arguments.add_argument("--token", type=int, default=1000, metavar="MS", help="corosync.conf's token (default 1000)")
+    arguments.add_argument("--nodes", default="3,8", metavar="N,N", help="ring: rings of how many nodes (default 3,8)")
+    arguments.add_argument("--seconds", type=float, default=2.0, help="ring: length of each measurement (default 2)")
     options = arguments.parse_args()
-    wanted = options.names or names
+    wanted = options.names or list(measures.ALL)
     unknown = [name for name in wanted if name not in names]
     if unknown:
         sys.exit(f"./dev bench: no such benchmark: {' '.join(unknown)}; there are: {' '.join(names)}")
-    if not os.access(f"{binaries()}/systoled", os.X_OK):
+    if wanted != ["ring"] and not os.access(f"{binaries()}/systoled", os.X_OK):
         sys.exit(f"./dev bench: there is no systoled in {binaries()}")
     report, failed = Report(), []
     for name in wanted:
         print(f"== {name}", flush=True)
         try:
-            measures.ALL[name](report, options)
+            if name == "ring":
+                report.ring = ring.measure(options)
+            else:
+                measures.ALL[name](report, options)
         except LabError as error:
             failed.append(name)
             print(f"   FAILED: {error}", flush=True)
-    print()
-    report.table()
+    if report.runs:
+        print()
+        report.table()
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(report.document(), file, indent=1)

@@ -14,9 +14,9 @@ class Cpg : public systole::bench::Bus {
       Cpg& self = of(handle);
       self.own += node == self.self_;
     };
-    model.cpg_confchg_fn = [](cpg_handle_t handle, const cpg_name*, const cpg_address*, std::size_t members,
+    model.cpg_confchg_fn = [](cpg_handle_t handle, const cpg_name*, const cpg_address*, std::size_t count,
                               const cpg_address*, std::size_t, const cpg_address*, std::size_t) {
-      of(handle).members = members;
+      of(handle).members = count;
     };
     for (int tries = 0; cpg_model_initialize(&handle_, CPG_MODEL_V1, reinterpret_cast<cpg_model_data_t*>(&model), this) !=
                         CS_OK;

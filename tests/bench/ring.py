@@ -15,7 +15,7 @@ from lab.client import LabError, binaries
 NET = "10.78.0"
 SIZES = (64, 1024, 16384, 65536)
 COROSYNC = "/usr/sbin/corosync"
-# (ring is the row's name) at least this many times the peer's rate; at most this share of its latency
+# At least so many times the peer's rate; at most this share of its latency.
 ONE_SENDER, ALL_SEND, P50, P99 = 1.5, 2.0, 0.7, 1.0
 
 
@@ -179,3 +179,15 @@ def table(count, figures, say):
         say(f"{what:14} {size:6}  {ours:9.0f}{unit}" + (f" {theirs:9.0f}{unit}  {ratio:6.2f}   {sign} {goal}" if theirs else "")
             + ("" if met else "  MISSED") + rates)
     return missed
+
+
+def measure(options):
+    """Runs and prints all; returns what --json writes."""
+    document = {}
+    for count in (int(word) for word in options.nodes.split(",")):
+        figures = compare(count, SIZES, options.seconds, options.runs or 3, print)
+        print()
+        table(count, figures, print)
+        print()
+        document[str(count)] = [{"what": what, "bytes": size, **sides} for (what, size), sides in figures.items()]
+    return document

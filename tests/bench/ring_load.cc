@@ -18,7 +18,7 @@ namespace membership = systole::membership;
 
 class Ring : public systole::bench::Bus {
  public:
-  Ring(std::uint32_t self, std::uint32_t nodes, const std::string& prefix, const std::string& directory)
+  Ring(NodeId self, std::uint32_t nodes, const std::string& prefix, const std::string& directory)
       : self_(self) {
     systole::Logger log([](systole::Level level, std::string_view, std::string_view message) {
       if (level >= systole::Level::kWarning) std::cerr << message << '\n';
@@ -28,12 +28,9 @@ class Ring : public systole::bench::Bus {
     for (std::uint32_t i = 1; i <= nodes; ++i)
       config.nodes.push_back({NodeId{i}, fmt::format("n{}", i), {fmt::format("{}.{}", prefix, i)}, 1});
     auto state = membership::RingState::begin_life(*files_, main_.clock(), directory, self_, log);
-    auto ring = state ? membership::RingThread::create({&main_.timers(), log, config, *state, Bytes(256, 7), true})
-                      : systole::fail(state.error());
-    if (!ring) {
-      std::cerr << "systole-bench-ring: " << ring.error().message << '\n';
-      std::exit(1);
-    }
+    if (!state) complain(state.error());
+    auto ring = membership::RingThread::create({&main_.timers(), log, config, *state, Bytes(256, 7), true});
+    if (!ring) complain(ring.error());
     ring_ = std::move(*ring);
     membership::Membership::Handler handler;
     handler.view = [this](const membership::View& view, const membership::Quorum&) { members = view.members.size(); };
@@ -51,6 +48,11 @@ class Ring : public systole::bench::Bus {
   }
 
  private:
+  [[noreturn]] static void complain(const systole::Error& error) {
+    std::cerr << "systole-bench-ring: " << error.message << '\n';
+    std::exit(1);
+  }
+
   NodeId self_;
   AsioRuntime main_;
   std::unique_ptr<systole::Files> files_ = systole::posix_files();
@@ -64,7 +66,7 @@ int main(int argc, char** argv) {
     std::cerr << "systole-bench-ring NODEID NODES PREFIX DIRECTORY\n";
     return 2;
   }
-  Ring ring(static_cast<std::uint32_t>(std::stoul(argv[1])), static_cast<std::uint32_t>(std::stoul(argv[2])), argv[3],
+  Ring ring(NodeId{static_cast<std::uint32_t>(std::stoul(argv[1]))}, static_cast<std::uint32_t>(std::stoul(argv[2])), argv[3],
             argv[4]);
   systole::bench::serve(ring);
   return 0;
