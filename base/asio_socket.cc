@@ -28,12 +28,12 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kSegments = 64;       // The kernel's limit in one segmented send (UDP_MAX_SEGMENTS).
-constexpr std::size_t kMaxBurst = 65000;    // Bytes of one segmented send, headers not counted.
-constexpr std::size_t kBuffer = 65536;      // Holds whatever receive offload puts together.
-constexpr std::size_t kBuffers = 8;         // In one system call.
-constexpr std::size_t kDestinations = 32;   // Likewise.
-constexpr int kCallsPerWake = 8;            // Then others of the loop have their turn.
+constexpr std::size_t kSegments = 64;      // The kernel's limit in one segmented send (UDP_MAX_SEGMENTS).
+constexpr std::size_t kMaxBurst = 65000;   // Bytes of one segmented send, headers not counted.
+constexpr std::size_t kBuffer = 65536;     // Holds whatever receive offload puts together.
+constexpr std::size_t kBuffers = 8;        // In one system call.
+constexpr std::size_t kDestinations = 32;  // Likewise.
+constexpr int kCallsPerWake = 8;           // Then others of the loop have their turn.
 
 Endpoint to_endpoint(const udp::endpoint& e) { return {e.address().to_string(), e.port()}; }
 

@@ -25,7 +25,8 @@ TEST(AsioRuntime, DeliversADatagramOverLoopback) {
   EXPECT_EQ(got, "hello");
 }
 
-// Equal sizes, a smaller last one, larger ones after it, more than one run holds: all arrive, whole, in order.
+// Equal sizes, a smaller last one, larger ones after it, more than one run holds: all arrive, whole, in
+// order.
 TEST(AsioRuntime, ManyDatagramsAtOnceArriveAsTheyWereSent) {
   AsioRuntime runtime;
   std::vector<Bytes> sent, got[2];
@@ -38,7 +39,8 @@ TEST(AsioRuntime, ManyDatagramsAtOnceArriveAsTheyWereSent) {
     to.push_back({"127.0.0.1", static_cast<std::uint16_t>(21405 + i)});
     auto bound = runtime.network().bind(to[i], {[&, i](const Endpoint&, ByteView d) {
                                                   got[i].emplace_back(d.begin(), d.end());
-                                                  if (got[0].size() + got[1].size() == 2 * sent.size()) runtime.stop();
+                                                  if (got[0].size() + got[1].size() == 2 * sent.size())
+                                                    runtime.stop();
                                                 },
                                                 {}});
     ASSERT_TRUE(bound) << bound.error().message;

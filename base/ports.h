@@ -59,8 +59,8 @@ class DatagramSocket {
   // Best effort, never blocks: a full buffer drops, as a network would. Datagrams are never fragmented on
   // their way; false: this one is larger than the interface takes.
   virtual bool send(const Endpoint& to, ByteView datagram) = 0;
-  // Each of `datagrams`, in their order, to each of `to`: as so many send()s, at less cost in production, least
-  // where those that follow each other have one size.
+  // Each of `datagrams`, in their order, to each of `to`: as so many send()s, at less cost in production,
+  // least where those that follow each other have one size.
   virtual void send_all(std::span<const Endpoint> to, std::span<const ByteView> datagrams) {
     for (const Endpoint& one : to) {
       for (const ByteView datagram : datagrams) send(one, datagram);

@@ -425,7 +425,8 @@ Result<void> Parser::quorum(const Line& line) {
   }
   if (line.key == "auto_tie_breaker_node") return tie_breaker(line);
   if (line.key == "expected_votes_tracking" || line.key == "votes") {
-    unused(line, line.key == "votes" ? "write quorum_votes into the node's section" : "it is not supported yet");
+    unused(line,
+           line.key == "votes" ? "write quorum_votes into the node's section" : "it is not supported yet");
     return {};
   }
   unknown(line);
@@ -437,8 +438,8 @@ Result<void> Parser::tie_breaker(const Line& line) {
   QuorumOptions& q = config_.quorum;
   q.tie_breaker_nodes.clear();
   if (line.value == "lowest" || line.value == "highest") {
-    q.tie_breaker = line.value == "lowest" ? QuorumOptions::TieBreaker::kLowest
-                                           : QuorumOptions::TieBreaker::kHighest;
+    q.tie_breaker =
+        line.value == "lowest" ? QuorumOptions::TieBreaker::kLowest : QuorumOptions::TieBreaker::kHighest;
     return {};
   }
   q.tie_breaker = QuorumOptions::TieBreaker::kList;
@@ -578,12 +579,14 @@ Result<void> Parser::check_quorum() {
   for (const NodeId id : q.tie_breaker_nodes) {
     if (config_.find(id) == nullptr) {
       return fail(Errc::kInvalidConfig,
-                  "corosync.conf: auto_tie_breaker_node names node {}, which is not in the nodelist", raw(id));
+                  "corosync.conf: auto_tie_breaker_node names node {}, which is not in the nodelist",
+                  raw(id));
     }
   }
   if (q.last_man_standing && !equal) {
-    return fail(Errc::kInvalidConfig,
-                "corosync.conf: last_man_standing needs nodes that have one vote each: leave quorum_votes out");
+    return fail(
+        Errc::kInvalidConfig,
+        "corosync.conf: last_man_standing needs nodes that have one vote each: leave quorum_votes out");
   }
   if ((q.last_man_standing || q.auto_tie_breaker) && q.device_votes) {
     config_.warnings.push_back(

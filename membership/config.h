@@ -52,8 +52,8 @@ struct QuorumOptions {
   enum class TieBreaker { kLowest, kHighest, kList } tie_breaker = TieBreaker::kLowest;
   std::vector<NodeId> tie_breaker_nodes;  // auto_tie_breaker_node as a list, in its order.
   bool allow_downscale = false;
-  std::optional<unsigned> device_votes;     // quorum.device: there is one, and this is what its vote counts.
-  Milliseconds device_sync_timeout{2000};   // How long a new view waits for its word.
+  std::optional<unsigned> device_votes;    // quorum.device: there is one, and this is what its vote counts.
+  Milliseconds device_sync_timeout{2000};  // How long a new view waits for its word.
 };
 
 // Who orders messages and forms views: our own ring, or a Corosync that runs on the hosts (`systole {

@@ -24,7 +24,8 @@ struct ViewFacts {
   std::vector<NodeId> left_well;  // Said goodbye since the members' last views, ascending.
 
   // seen_all: one that has seen all is enough (its word is as good as having been there). expected_votes: a
-  // quorate member's word outranks others', else the greatest counts. tie_breaker: of the latest quorate view.
+  // quorate member's word outranks others', else the greatest counts. tie_breaker: of the latest quorate
+  // view.
   void add(const QuorumFacts& one) {
     all.seen_all |= one.seen_all;
     if (one.quorate && !all.quorate) all.expected_votes = 0;

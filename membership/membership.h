@@ -73,11 +73,11 @@ struct RingStatus {
   std::uint64_t delays = 0;
   struct Peer {  // Every other configured node.
     NodeLife life;
-    bool member = false;              // Of the view.
-    bool heard = false;               // Lately.
-    bool hears_us = false;            // So it says.
-    unsigned flaps = 0;               // Departures lately, forgotten one by one in good time.
-    Duration quarantine{};            // Not admitted for this much longer; zero: admitted.
+    bool member = false;    // Of the view.
+    bool heard = false;     // Lately.
+    bool hears_us = false;  // So it says.
+    unsigned flaps = 0;     // Departures lately, forgotten one by one in good time.
+    Duration quarantine{};  // Not admitted for this much longer; zero: admitted.
   };
   std::vector<Peer> peers;
   struct Link {
@@ -98,9 +98,9 @@ class Membership {
     // Quorum of the same view changed (expected_votes was set, a quorum device voted, the window of
     // last_man_standing passed).
     std::function<void(const Quorum& quorum)> quorum;
-    // Only with a quorum device configured: `view` is installed, and `view` above waits until set_device_vote()
-    // was called for it by a member whose device votes, or by all members, or quorum.device.sync_timeout is
-    // over. `without` is the judgement without the device.
+    // Only with a quorum device configured: `view` is installed, and `view` above waits until
+    // set_device_vote() was called for it by a member whose device votes, or by all members, or
+    // quorum.device.sync_timeout is over. `without` is the judgement without the device.
     std::function<void(const View& view, const Quorum& without)> ask_device;
     std::function<void(NodeId sender, ByteView message)> message;
     // The send queue has room again, after multicast() said kUnavailable.
@@ -127,8 +127,8 @@ class Membership {
   virtual void set_congested(bool /*congested*/) {}
   // Whether multicast() would accept a message of this size now. False: `space` follows.
   virtual bool has_room(std::size_t /*size*/) { return true; }
-  // What this node's quorum device says of the view `view`; told to all members, in order. Another view's word
-  // has no effect. May be called again when it changes its mind.
+  // What this node's quorum device says of the view `view`; told to all members, in order. Another view's
+  // word has no effect. May be called again when it changes its mind.
   virtual Result<void> set_device_vote(const RingId& view, const QuorumDeviceVote& vote) = 0;
 };
 

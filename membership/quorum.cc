@@ -129,8 +129,8 @@ Result<void> may_set_expected_votes(const Quorum& now, unsigned votes) {
   const unsigned needed = now.two_node && votes == 2 ? 1 : std::max(votes, now.votes) / 2 + 1;
   if (needed > now.votes) {
     return fail(Errc::kInvalidArgument,
-                "cannot expect {} votes: {} would be needed for a quorum, and only {} are present", votes, needed,
-                now.votes);
+                "cannot expect {} votes: {} would be needed for a quorum, and only {} are present", votes,
+                needed, now.votes);
   }
   return {};
 }

@@ -15,8 +15,8 @@
 
 namespace systole::membership {
 
-// Whether an administrator may set this: kInvalidArgument for 0, and when the votes present would be fewer than
-// the quorum then needed.
+// Whether an administrator may set this: kInvalidArgument for 0, and when the votes present would be fewer
+// than the quorum then needed.
 Result<void> may_set_expected_votes(const Quorum& now, unsigned votes);
 
 class QuorumJudge {
@@ -58,7 +58,7 @@ class QuorumJudge {
   View view_;
   bool quorate_ = false;
   RingId last_quorate_;
-  NodeId tie_breaker_{};        // Of last_quorate_.
+  NodeId tie_breaker_{};                       // Of last_quorate_.
   std::map<NodeId, QuorumDeviceVote> device_;  // By the member that heard it.
 };
 

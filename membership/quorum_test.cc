@@ -126,7 +126,8 @@ TEST(LastManStanding, FollowsTheNodesDownAndUpAgain) {
   } steps[] = {{5, true, 5, 3}, {3, true, 3, 2}, {2, true, 2, 2}, {1, false, 2, 2}};
   std::uint64_t sequence = 1;
   for (const auto& step : steps) {
-    EXPECT_EQ(judge.judge(view_of(++sequence, first(step.members)), {}).quorate, step.quorate) << step.members;
+    EXPECT_EQ(judge.judge(view_of(++sequence, first(step.members)), {}).quorate, step.quorate)
+        << step.members;
     EXPECT_EQ(judge.window().has_value(), step.quorate) << step.members;
     judge.recalculate();
     const Quorum q = judge.again();
@@ -196,7 +197,8 @@ INSTANTIATE_TEST_SUITE_P(
                 {3, 4},
                 true,
                 false},
-        TieCase{"no one of the list was here", TB::kList, {NodeId{4}}, {1, 2, 3}, {1, 2}, {3, 4}, false, false},
+        TieCase{
+            "no one of the list was here", TB::kList, {NodeId{4}}, {1, 2, 3}, {1, 2}, {3, 4}, false, false},
         TieCase{"less than half", TB::kLowest, {}, {1, 2, 3, 4}, {1}, {2, 3, 4}, false, true}));
 
 TEST(TieBreaker, NodesThatMerelyStartTogetherWinNoTie) {

@@ -12,7 +12,7 @@ enum Internal : std::uint8_t {
   kRecalculate = 3,       // ring
 };
 constexpr Duration kLatencyProbe = Seconds(1);
-constexpr std::size_t kBatch = 60000;  // Bytes of packets sealed until they are sent.
+constexpr std::size_t kBatch = 60000;    // Bytes of packets sealed until they are sent.
 constexpr std::size_t kUdpHeaders = 48;  // IPv6 and UDP; IPv4's are smaller.
 
 std::vector<NodeId> peer_ids(const ClusterConfig& config, NodeId self) {
@@ -272,7 +272,7 @@ void RingNode::broadcast(const std::vector<NodeId>& to, ByteView frame) {
     add_to_batch(to, frame);
     return;
   }
-  flush();  // A token follows the packets that it tells of.
+  flush();                                        // A token follows the packets that it tells of.
   const ByteView datagram = sealer_.seal(frame);  // Once for all: the key is the sender's.
   for (const NodeId id : to) {
     const auto link = best_link(id);
@@ -292,7 +292,8 @@ void RingNode::add_to_batch(const std::vector<NodeId>& to, ByteView frame) {
 
 void RingNode::flush() {
   if (batch_.count == 0) return;
-  views_.assign(batch_.datagrams.begin(), batch_.datagrams.begin() + static_cast<std::ptrdiff_t>(batch_.count));
+  views_.assign(batch_.datagrams.begin(),
+                batch_.datagrams.begin() + static_cast<std::ptrdiff_t>(batch_.count));
   for (std::size_t i = 0; i < links_.size(); ++i) {
     endpoints_.clear();
     for (const NodeId id : batch_.to) {

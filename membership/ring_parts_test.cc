@@ -28,7 +28,7 @@ std::vector<Bytes> one_of_each() {
          Join{1, 6, {{life(1), Opinion::kCandidate | Opinion::kHeard}, {life(2), Opinion::kFailed}}});
   encode(frames[3], Heartbeat{2, {7, NodeId{1}}, true, {{life(3), Opinion::kHeard}}});
   encode(frames[4], CommitRequest{{8, NodeId{1}}, {life(1), life(2)}});
-  const CommitMember member{life(2), {7, NodeId{1}},  10, 9, {true, true, 3, {6, NodeId{1}}, NodeId{2}},
+  const CommitMember member{life(2),     {7, NodeId{1}}, 10, 9, {true, true, 3, {6, NodeId{1}}, NodeId{2}},
                             {NodeId{4}}, {NodeId{3}}};
   encode(frames[5], CommitReply{{8, NodeId{1}}, member});
   encode(frames[6], CommitInfo{{8, NodeId{1}}, {member, member}});

@@ -287,7 +287,8 @@ void RingThread::State::send_waiting() {
   while (!waiting.empty()) {
     const std::size_t cost = waiting.front().message.size() + 64;
     if (!node->has_room(waiting.front().message.size())) break;
-    (void)node->multicast(std::move(waiting.front().message), waiting.front().delivery);  // Refused: it has left.
+    (void)node->multicast(std::move(waiting.front().message),
+                          waiting.front().delivery);  // Refused: it has left.
     waiting.pop_front();
     outbox_bytes -= cost;
   }
@@ -332,9 +333,11 @@ Result<void> RingThread::set_expected_votes(unsigned votes) {
 }
 
 Result<void> RingThread::set_device_vote(const RingId& view, const QuorumDeviceVote& vote) {
-  if (!state_->running) return fail(Errc::kUnavailable, "the quorum device's vote: this node is not in the ring");
+  if (!state_->running)
+    return fail(Errc::kUnavailable, "the quorum device's vote: this node is not in the ring");
   state_->runtime.timers().post([s = state_.get(), view, vote] {
-    if (const auto set = s->node->set_device_vote(view, vote); !set) s->parts.log.warning("{}", set.error().message);
+    if (const auto set = s->node->set_device_vote(view, vote); !set)
+      s->parts.log.warning("{}", set.error().message);
   });
   return {};
 }

@@ -16,9 +16,12 @@
 //    is only the upper bound.
 //  - Who still has old packets to send is named in the token, not flagged: two consecutive visits with nobody
 //    named prove that nobody has.
-//  - An idle token rests at the member that sent last; one with something to send calls it (Want). Right after
-//    sending it lingers there for a moment, if nobody else waits: who sends again soon need not wait a rotation.
-//  - The window is not fixed: the token carries it, it grows while it is used up and shrinks when packets lack.
+//  - An idle token rests at the member that sent last; one with something to send calls it (Want). Right
+//  after
+//    sending it lingers there for a moment, if nobody else waits: who sends again soon need not wait a
+//    rotation.
+//  - The window is not fixed: the token carries it, it grows while it is used up and shrinks when packets
+//  lack.
 //  - Rings merge when all nodes of both hear each other, by heartbeats that say who hears whom.
 //
 // Thread: one. Deliveries are handed over inside receive(), advance() and kick(), in order.

@@ -90,7 +90,8 @@ bool TotemRing::may_linger(const Ring& ring, const Token& token) const {
 void TotemRing::adapt_window(Ring& ring, Token& token) {
   if (ring.members.front() != self_ || 4 * token.fcc < 3 * token.window) return;
   const unsigned most = std::min<unsigned>(kWindowGrowth * parameters_.window_size, kMaxUnacknowledged / 2);
-  token.window = static_cast<std::uint16_t>(std::min(token.window + token.window / 4 + 1U, std::max(most, 1U)));
+  token.window =
+      static_cast<std::uint16_t>(std::min(token.window + token.window / 4 + 1U, std::max(most, 1U)));
 }
 
 void TotemRing::pass_token(Ring& ring, Token token) {
@@ -102,7 +103,8 @@ void TotemRing::pass_token(Ring& ring, Token token) {
 
   ring.visit_sent += retransmit_missing(ring, token);
   const unsigned allowed = std::max(allowance(ring, token), ring.visit_sent) - ring.visit_sent;
-  const unsigned fresh = recovering ? send_old_packets(token, allowed) : send_new_packets(ring, token, allowed);
+  const unsigned fresh =
+      recovering ? send_old_packets(token, allowed) : send_new_packets(ring, token, allowed);
   ring.visit_sent += fresh;
   update_aru(ring, token);
   if (add_missing(ring, token) && now_ - ring.shrunk_at > 4 * rotation_) {
@@ -184,14 +186,15 @@ unsigned TotemRing::allowance(const Ring& ring, const Token& token) const {
   const std::uint64_t mine = queue_.packets(parameters_.packet_payload);
   const std::uint64_t others = token.backlog - std::min(token.backlog, ring.sent_backlog);
   if (state_ == State::kOperational && others > 0) {
-    unsigned most = std::max(1U, ring.window * parameters_.max_messages / std::max(1U, parameters_.window_size));
+    unsigned most =
+        std::max(1U, ring.window * parameters_.max_messages / std::max(1U, parameters_.window_size));
     if (others + mine > ring.window)
       most = std::min(most, std::max(1U, static_cast<unsigned>(ring.window * mine / (others + mine))));
     allowed = std::min(allowed, most);
   }
   const std::uint64_t end = ring.store.stable() + PacketStore::kWindow;
-  return static_cast<unsigned>(std::min<std::uint64_t>(
-      {allowed, kMaxUnacknowledged - outstanding, end - std::min(end, token.seq)}));
+  return static_cast<unsigned>(
+      std::min<std::uint64_t>({allowed, kMaxUnacknowledged - outstanding, end - std::min(end, token.seq)}));
 }
 
 void TotemRing::originate(Ring& ring, Bytes payload, bool safe, std::uint8_t flags, std::uint64_t seq) {

@@ -1,4 +1,5 @@
-// systole-bench-cpg: one node of a running Corosync, through its closed process groups, doing what load.h says.
+// systole-bench-cpg: one node of a running Corosync, through its closed process groups, doing what load.h
+// says.
 #include <corosync/cpg.h>
 
 #include "tests/bench/load.h"
@@ -15,11 +16,10 @@ class Cpg : public systole::bench::Bus {
       self.own += node == self.self_;
     };
     model.cpg_confchg_fn = [](cpg_handle_t handle, const cpg_name*, const cpg_address*, std::size_t count,
-                              const cpg_address*, std::size_t, const cpg_address*, std::size_t) {
-      of(handle).members = count;
-    };
-    for (int tries = 0; cpg_model_initialize(&handle_, CPG_MODEL_V1, reinterpret_cast<cpg_model_data_t*>(&model), this) !=
-                        CS_OK;
+                              const cpg_address*, std::size_t, const cpg_address*,
+                              std::size_t) { of(handle).members = count; };
+    for (int tries = 0; cpg_model_initialize(&handle_, CPG_MODEL_V1,
+                                             reinterpret_cast<cpg_model_data_t*>(&model), this) != CS_OK;
          ++tries) {
       if (tries == 100) complain("it does not answer");
       usleep(100'000);

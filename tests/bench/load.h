@@ -1,9 +1,9 @@
-// What ./dev bench ring asks of one node, over whatever orders its messages: a Bus. Commands come a line each on
-// standard input, an answer goes out for each:
+// What ./dev bench ring asks of one node, over whatever orders its messages: a Bus. Commands come a line each
+// on standard input, an answer goes out for each:
 //   view N               "view MILLISECONDS" once this node's view holds N members (since the command)
-//   rate SIZE SECONDS    as many messages as the bus takes; "rate PER-SECOND" as delivered to this node itself
-//   latency SIZE SECONDS one message at a time; "latency COUNT P50 P99 MAX", microseconds to its own delivery
-//   quit
+//   rate SIZE SECONDS    as many messages as the bus takes; "rate PER-SECOND" as delivered to this node
+//   itself latency SIZE SECONDS one message at a time; "latency COUNT P50 P99 MAX", microseconds to its own
+//   delivery quit
 // Between commands everything that arrives is taken and counted.
 #pragma once
 
@@ -27,9 +27,10 @@ class Bus {
  public:
   virtual ~Bus() = default;
   virtual bool send(std::size_t size) = 0;  // False: it takes nothing more now.
-  virtual void dispatch(std::chrono::milliseconds wait) = 0;  // What has arrived; waits so long for something.
-  std::uint64_t own = 0;                                      // Own messages delivered here.
-  std::size_t members = 0;                                    // Of the view.
+  virtual void dispatch(
+      std::chrono::milliseconds wait) = 0;  // What has arrived; waits so long for something.
+  std::uint64_t own = 0;                    // Own messages delivered here.
+  std::size_t members = 0;                  // Of the view.
 };
 
 inline double rate(Bus& bus, std::size_t size, Seconds length) {
@@ -65,7 +66,9 @@ inline std::string latency(Bus& bus, std::size_t size, Seconds length) {
     taken.push_back(std::chrono::duration<double, std::micro>(Clock::now() - began).count());
   }
   std::sort(taken.begin(), taken.end());
-  const auto at = [&](std::size_t percent) { return taken[std::min(taken.size() - 1, taken.size() * percent / 100)]; };
+  const auto at = [&](std::size_t percent) {
+    return taken[std::min(taken.size() - 1, taken.size() * percent / 100)];
+  };
   std::ostringstream out;
   out << taken.size() << ' ' << at(50) << ' ' << at(99) << ' ' << taken.back();
   return out.str();
@@ -88,7 +91,8 @@ inline void serve(Bus& bus) {
     if (command == "view") {
       const auto began = Clock::now();
       while (bus.members != number) bus.dispatch(std::chrono::milliseconds(5));
-      std::cout << "view " << std::chrono::duration<double, std::milli>(Clock::now() - began).count() << std::endl;
+      std::cout << "view " << std::chrono::duration<double, std::milli>(Clock::now() - began).count()
+                << std::endl;
     } else if (command == "rate") {
       std::cout << "rate " << rate(bus, number, Seconds(seconds)) << std::endl;
     } else if (command == "latency") {

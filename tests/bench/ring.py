@@ -109,9 +109,10 @@ class Corosync:
                            f"logging {{\nto_stderr: no\nto_syslog: no\nto_logfile: yes\nlogfile: {state}/log\n}}\n"
                            f"system {{\nstate_dir: {state}\n}}\n"
                            f"quorum {{\nprovider: corosync_votequorum\n}}\nnodelist {{\n{nodes}}}\n")
-            self.daemons.append(spaces.start(number, COROSYNC, "-f", "-c", f"{state}/corosync.conf",
-                                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                             stderr=subprocess.DEVNULL))
+            # Its lock file is /run/corosync.pid: a /run for each. `ip netns exec` has made a mount namespace.
+            self.daemons.append(spaces.start(number, "sh", "-c", "mount -t tmpfs tmpfs /run && exec \"$@\"", "sh",
+                                             COROSYNC, "-f", "-c", f"{state}/corosync.conf", stdin=subprocess.DEVNULL,
+                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
     def close(self):
         for daemon in self.daemons:

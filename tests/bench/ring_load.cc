@@ -20,9 +20,11 @@ class Ring : public systole::bench::Bus {
  public:
   Ring(NodeId self, std::uint32_t nodes, const std::string& prefix, const std::string& directory)
       : self_(self) {
-    systole::Logger log([](systole::Level level, std::string_view, std::string_view message) {
-      if (level >= systole::Level::kWarning) std::cerr << message << '\n';
-    }, "bench", systole::Level::kInfo);
+    systole::Logger log(
+        [](systole::Level level, std::string_view, std::string_view message) {
+          if (level >= systole::Level::kWarning) std::cerr << message << '\n';
+        },
+        "bench", systole::Level::kInfo);
     membership::ClusterConfig config;
     config.totem.cluster_name = "bench";
     for (std::uint32_t i = 1; i <= nodes; ++i)
@@ -33,7 +35,9 @@ class Ring : public systole::bench::Bus {
     if (!ring) complain(ring.error());
     ring_ = std::move(*ring);
     membership::Membership::Handler handler;
-    handler.view = [this](const membership::View& view, const membership::Quorum&) { members = view.members.size(); };
+    handler.view = [this](const membership::View& view, const membership::Quorum&) {
+      members = view.members.size();
+    };
     handler.message = [this](NodeId sender, ByteView) { own += sender == self_; };
     ring_->start(std::move(handler));
   }
@@ -41,7 +45,9 @@ class Ring : public systole::bench::Bus {
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  bool send(std::size_t size) override { return ring_->multicast(Bytes(size), membership::Delivery::kAgreed).has_value(); }
+  bool send(std::size_t size) override {
+    return ring_->multicast(Bytes(size), membership::Delivery::kAgreed).has_value();
+  }
   void dispatch(std::chrono::milliseconds wait) override {
     auto& io = *static_cast<boost::asio::io_context*>(main_.io_context());
     if (io.poll() == 0 && wait.count() > 0) io.run_one_for(wait);
@@ -66,8 +72,8 @@ int main(int argc, char** argv) {
     std::cerr << "systole-bench-ring NODEID NODES PREFIX DIRECTORY\n";
     return 2;
   }
-  Ring ring(NodeId{static_cast<std::uint32_t>(std::stoul(argv[1]))}, static_cast<std::uint32_t>(std::stoul(argv[2])), argv[3],
-            argv[4]);
+  Ring ring(NodeId{static_cast<std::uint32_t>(std::stoul(argv[1]))},
+            static_cast<std::uint32_t>(std::stoul(argv[2])), argv[3], argv[4]);
   systole::bench::serve(ring);
   return 0;
 }
