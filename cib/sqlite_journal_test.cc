@@ -379,7 +379,8 @@ TEST_F(SqliteJournalTest, KilledAtAnyMomentItHasWhatItAcknowledged) {
         if (!append(next(whole))) _exit(1);
         const std::uint64_t epoch = document_.version().epoch;
         if (write(ends[1], &epoch, sizeof epoch) != sizeof epoch) _exit(1);
-        if (epoch % 7 == static_cast<std::uint64_t>(round % 7)) std::this_thread::sleep_for(Milliseconds(230));  // Tidied meanwhile.
+        if (epoch % 7 == static_cast<std::uint64_t>(round % 7))
+          std::this_thread::sleep_for(Milliseconds(230));  // Tidied meanwhile.
       }
     }
     ::close(ends[1]);
