@@ -41,6 +41,8 @@ class TerminalTest : public testing::Test {
     child_ = ::forkpty(&terminal_, nullptr, nullptr, &size);
     ASSERT_GE(child_, 0);
     if (child_ != 0) return;
+    // As a login gives it: who starts the tests in the background may have left these ignored.
+    for (const int number : {SIGINT, SIGQUIT, SIGHUP, SIGTERM}) ::signal(number, SIG_DFL);
     ::setenv("CIB_file", (folder_ / "cib.xml").c_str(), 1);
     ::setenv("HOME", folder_.c_str(), 1);
     ::setenv("TERM", "dumb", 1);
@@ -79,8 +81,13 @@ class TerminalTest : public testing::Test {
   // The exit code, once the shell has ended.
   int ended() {
     char buffer[4096];
-    while (::read(terminal_, buffer, sizeof buffer) > 0) {
+    struct pollfd wait {
+      .fd = terminal_, .events = POLLIN, .revents = 0
+    };
+    int ready = 0;
+    while ((ready = ::poll(&wait, 1, kPatienceMs)) == 1 && ::read(terminal_, buffer, sizeof buffer) > 0) {
     }
+    if (ready != 1) ::kill(child_, SIGKILL);  // It waits for something: the status tells.
     int status = 0;
     ::waitpid(child_, &status, 0);
     ::close(terminal_);
