@@ -2,13 +2,16 @@
 
 #include <fcntl.h>
 #include <histedit.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <cwchar>
 
 #include "cli/host.h"
 
@@ -93,26 +96,63 @@ unsigned char complete(EditLine* edit, int) {
 
 volatile std::sig_atomic_t interrupted = 0;  // Control-C while a line is read.
 
-// Control-C drops the line; while a command runs it ends the program as everywhere.
+// Control-C drops the line; while a command runs it ends the program as everywhere. It is let in only where a
+// key is waited for: one that came a moment earlier would otherwise be noticed only with the next key.
 class DropLineOnInterrupt {
  public:
   DropLineOnInterrupt() {
     interrupted = 0;
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    ::sigprocmask(SIG_BLOCK, &interrupt, &mask_);
+    while_waiting = mask_;
+    sigdelset(&while_waiting, SIGINT);
     struct sigaction action {};
     action.sa_handler = [](int) { interrupted = 1; };
     ::sigaction(SIGINT, &action, &before_);
   }
-  ~DropLineOnInterrupt() { ::sigaction(SIGINT, &before_, nullptr); }
+  ~DropLineOnInterrupt() {
+    ::sigprocmask(SIG_SETMASK, &mask_, nullptr);
+    ::sigaction(SIGINT, &before_, nullptr);
+  }
+
+  static sigset_t while_waiting;
 
  private:
+  sigset_t mask_{};
   struct sigaction before_ {};
 };
+sigset_t DropLineOnInterrupt::while_waiting;
+
+// libedit's source of keys: 1 and the key, 0 at the end of input, -1 after Control-C.
+int read_key(EditLine*, wchar_t* key) {
+  std::mbstate_t state{};
+  for (;;) {
+    struct pollfd input {
+      .fd = STDIN_FILENO, .events = POLLIN, .revents = 0
+    };
+    const int ready = ::ppoll(&input, 1, nullptr, &DropLineOnInterrupt::while_waiting);
+    if (interrupted != 0) return -1;
+    if (ready < 0 && errno == EINTR) continue;
+    char byte = 0;
+    const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return static_cast<int>(got);
+    const std::size_t size = std::mbrtowc(key, &byte, 1, &state);
+    if (size == static_cast<std::size_t>(-2)) continue;  // More bytes belong to it.
+    if (size != static_cast<std::size_t>(-1)) return 1;
+    state = {};  // Not a character: dropped.
+  }
+}
 
 // One line without its end; none at the end of input.
 std::optional<std::string> read_line(Editing& editing, const std::string& prompt) {
   editing.prompt = prompt;
   int count = 0;
   const DropLineOnInterrupt guard;
+  // libedit shows the prompt first: a Control-D typed at its sight would still be the terminal's, and lost.
+  el_set(editing.edit, EL_PREP_TERM, 1);
   const char* line = el_gets(editing.edit, &count);
   if (line == nullptr && interrupted != 0) {
     el_reset(editing.edit);
@@ -182,6 +222,7 @@ int Terminal::run(Shell& shell) {
   const std::string file = history_file(shell);
   if (!file.empty()) history(editing.history, &event, H_LOAD, file.c_str());
   el_set(editing.edit, EL_CLIENTDATA, &editing);
+  el_set(editing.edit, EL_GETCFN, read_key);
   el_set(editing.edit, EL_PROMPT, prompt_of);
   el_set(editing.edit, EL_EDITOR, "emacs");
   el_set(editing.edit, EL_SIGNAL, 1);
