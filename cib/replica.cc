@@ -273,6 +273,11 @@ void Replica::on_quorum(bool majority) {
   state_->has_majority = majority;
   if (majority && state_->synced) state_->mark_majority();
 }
+// Less than most of the view's members do not speak for its majority any more, whatever they still make of
+// it: another part of the view may make something else.
+void Replica::on_transitional(const membership::View& surviving) {
+  if (2 * surviving.members.size() <= state_->view.members.size()) state_->has_majority = false;
+}
 void Replica::on_message(NodeId sender, ByteView message) {
   if (const auto payload = state_->channel.receive(sender, message)) state_->dispatch(sender, *payload);
 }

@@ -52,6 +52,8 @@ class Replica {
   // `majority`: the members hold a real majority of the votes (not two_node's lone half).
   void on_view(const membership::View& view, bool majority = false);
   void on_quorum(bool majority);
+  // The view ends: what it still delivers reaches only these of it.
+  void on_transitional(const membership::View& surviving);
   void on_message(NodeId sender, ByteView message);
 
   // Queries answer at once from the local document. Changes: `done` after ordering, application here and, for

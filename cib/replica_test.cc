@@ -209,6 +209,31 @@ TEST(Replica, AMajoritysDocumentBeatsAMinoritysAfterARestartToo) {
   EXPECT_EQ(bus.resources(3), "a ");
 }
 
+// What a lone member makes of the rest of an ending view is not the majority's, though that view was quorate.
+TEST(Replica, WhatAMinorityMakesOfAnEndingViewIsNotTheMajoritys) {
+  TestBus bus(3);
+  bus.view({1, 2, 3}, true);
+  bus.run();
+  bus.transitional({1, 2});
+  bus.transitional({3});
+  bus.submit(1, make_primitive("a"));
+  ASSERT_TRUE(bus.order_one(1, {1, 2}));
+  for (const char* id : {"c", "d", "e"}) {
+    bus.submit(3, make_primitive(id));
+    ASSERT_TRUE(bus.order_one(3, {3}));
+  }
+  while (bus.world.step()) {
+  }
+  ASSERT_EQ(bus.resources(3), "c d e ");
+  for (const unsigned id : {1U, 2U, 3U}) {  // The power fails before the next view.
+    bus.crash(id);
+    bus.start(id);
+  }
+  bus.view({1, 2, 3}, true);
+  bus.run();
+  EXPECT_EQ(bus.resources(3), "a ");
+}
+
 TEST(Replica, TheSameVersionWithOtherContentIsDecidedAlikeByAll) {
   TestBus bus(3);
   for (const unsigned n : {1U, 2U, 3U}) bus.view({n});

@@ -246,6 +246,15 @@ class TestBus {
     }
   }
 
+  // Their view ends, and these of it go on together.
+  void transitional(const std::vector<unsigned>& members) {
+    membership::View v = node(members.front()).view;
+    std::erase_if(v.members, [&](const NodeLife& life) {
+      return std::find(members.begin(), members.end(), raw(life.node)) == members.end();
+    });
+    for (const unsigned id : members) node(id).replica->on_transitional(v);
+  }
+
   // Alone and without a view: nothing that it sends goes anywhere until the next one.
   void silence(unsigned id) { node(id).view = {}; }
 

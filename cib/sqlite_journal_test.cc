@@ -126,8 +126,9 @@ class SqliteJournalTest : public ::testing::Test {
   std::uintmax_t log_size() const { return fs::exists(log()) ? fs::file_size(log()) : 0; }
   // Until the journal, left alone, has given its log the blocks that it writes to from then on.
   void wait_for_blocks() {
-    for (int i = 0; i < 500 && log_size() < (4U << 20); ++i) std::this_thread::sleep_for(Milliseconds(10));
-    ASSERT_GE(log_size(), 4U << 20);
+    constexpr std::uintmax_t kBlocks = 1250 * (4096 + 24);  // All of them: they are written one by one.
+    for (int i = 0; i < 500 && log_size() < kBlocks; ++i) std::this_thread::sleep_for(Milliseconds(10));
+    ASSERT_GE(log_size(), kBlocks);
   }
   // The files as they are on the disk now, under another name: what a power loss would leave.
   std::string power_loss(int number) {

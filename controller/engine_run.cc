@@ -36,7 +36,7 @@ void Engine::send(wire::ActionBatch batch) {
     some.set_view_representative(raw(view_.id.representative));
     some.set_uuid(uuid_);
     some.set_transition(static_cast<std::uint32_t>(transition_->id()));
-    some.set_now(epoch_seconds(ports_.clock->wall()));
+    some.set_now_ms(to_ms(ports_.clock->wall().time_since_epoch()));
     wire::Message message;
     message.mutable_actions()->Swap(&some);
     // Nobody leaves before everybody knows that it leaves in good order.

@@ -254,7 +254,7 @@ Result<void> Node::start() {
     if (!s.left) s.bus.on_message(sender, m);
   };
   handler.space = [&s] { s.bus.on_space(); };
-  handler.transitional = [](const membership::View&) {};
+  handler.transitional = [&s](const membership::View& surviving) { s.replica.on_transitional(surviving); };
   s.parts.membership->start(std::move(handler));
   return {};
 }

@@ -14,7 +14,7 @@ class Beginning {
     status_ = change_.append_child("status");
   }
   void begins(const wire::Action& action, const std::string& key) {
-    const Recorded op = pending(action, key, batch_.now());
+    const Recorded op = pending(action, key, batch_.now_ms() / 1000);
     const std::vector<Entry> entries = history_entries(op);
     if (entries.empty()) return;
     const std::string id = std::to_string(action.node());
@@ -99,6 +99,7 @@ void Node::State::on_actions(NodeId sender, const wire::ActionBatch& batch) {
              batch.view_sequence());
     return;
   }
+  runner.heard_of_dc(WallTime(Milliseconds(batch.now_ms())));
   Beginning beginning(batch);
   bool told_to_go = false;
   for (const wire::Action& action : batch.actions()) {
@@ -122,7 +123,7 @@ void Node::State::on_actions(NodeId sender, const wire::ActionBatch& batch) {
         break;
       default:
         beginning.begins(action, key);
-        if (mine) runner.perform(action, key, batch.now());
+        if (mine) runner.perform(action, key, batch.now_ms() / 1000);
     }
   }
   beginning.apply(replica, log);

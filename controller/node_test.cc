@@ -84,6 +84,35 @@ TEST_F(ClusterTest, AMonitorThatFailsIsCountedAndTheResourceRecovered) {
             "7");
 }
 
+// Whether a failure has expired is judged by the DC's clock: by another it would be old at once, or never.
+TEST_F(ClusterTest, AFailureIsStampedByTheDcsClockHoweverWrongTheNodesIs) {
+  start();
+  cluster->primitive("r", Seconds(10));
+  ASSERT_TRUE(cluster->settle());
+  cluster->crash("n1");
+  ASSERT_TRUE(cluster->settle());
+  cluster->clock_is_wrong("n2", -Seconds(7200));
+  cluster->clock_is_wrong("n1", Seconds(40));
+  cluster->boot("n1");
+  ASSERT_TRUE(cluster->settle());
+  cluster->configure("resources", R"(<primitive id="q" class="ocf" provider="test" type="T"/>)");
+  ASSERT_TRUE(cluster->settle());
+  const std::string at = cluster->where("r").empty() ? "" : *cluster->where("r").begin();
+  const std::string dc = cluster->node("n3").status().dc;
+  ASSERT_NE(at, dc);
+  cluster->clock_is_wrong(at, Seconds(86400));  // Set after the DC was heard last.
+  const std::map<std::string, int> wrong = {{"n1", 40}, {"n2", -7200}, {"n3", 0}};
+  const auto now = epoch_seconds(cluster->loop.wall()) + wrong.at(dc);
+  cluster->dies(at, "r");
+  cluster->run_for(Seconds(11));
+  const std::string path = "//node_state[@uname='" + at + "']";
+  const std::string when =
+      cluster->query("n3", path + "//lrm_rsc_op[@id='r_last_failure_0']/@last-rc-change");
+  ASSERT_NE(when, "");
+  EXPECT_NEAR(std::stod(when), static_cast<double>(now), 11.0);
+  EXPECT_EQ(cluster->query("n3", path + "//nvpair[@name='last-failure-r#monitor_10000']/@value"), when);
+}
+
 TEST_F(ClusterTest, AFailedStartCountsAsInfinite) {
   start();
   cluster->fails_next("n1", "r", "start", 1);

@@ -183,7 +183,18 @@ void Runner::ended(const InFlightPtr& job, const lrmd::OpResult& result) {
   finish(job->action, to_recorded(job->action, keyed));
 }
 
+void Runner::heard_of_dc(WallTime now) { dc_said_ = {ports_.clock->now(), now}; }
+
+// By the monotonic clock: this node's wall clock may have been set since.
+std::int64_t Runner::at_dc(std::int64_t changed) const {
+  if (!dc_said_) return changed;
+  const WallTime there = dc_said_->second + (ports_.clock->now() - dc_said_->first);
+  return epoch_seconds(WallTime(Seconds(changed)) + (there - ports_.clock->wall()) +
+                       Milliseconds(500));  // Nearest.
+}
+
 void Runner::finish(const wire::Action& action, Recorded op) {
+  op.changed = at_dc(op.changed);
   note_activity(action, op);
   history_.record(op);
   const bool bad = has_failed(op);

@@ -36,7 +36,10 @@ class Runner {
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  // From ordered messages; `key` is the action's transition key.
+  // The DC's wall clock says `now`. It judges by that clock whether a failure has expired, so results are
+  // stamped with it, however wrong it is or this node's own.
+  void heard_of_dc(WallTime now);
+  // From ordered messages; `key` is the action's transition key, `now` Unix seconds at the DC.
   void perform(const wire::Action& action, const std::string& key, std::int64_t now);
   void cancel(const wire::Action& action);
   // The resource is forgotten here: history, recurring operations, what is queued.
@@ -86,6 +89,7 @@ class Runner {
   void cancel_recurring(const std::string& resource);
   void ended(const InFlightPtr& job, const lrmd::OpResult& result);
   void finish(const wire::Action& action, Recorded op);
+  std::int64_t at_dc(std::int64_t changed) const;  // Unix seconds, from this node's clock to the DC's.
   void note_activity(const wire::Action& action, const Recorded& op);
   void stop_next(Time deadline, const std::shared_ptr<std::function<void()>>& done);
   void post_flush();
@@ -102,8 +106,9 @@ class Runner {
   stonith::Fencer& fencer_;
   Effects effects_;
   LocalHistory history_;
-  std::map<OpId, InFlightPtr> in_flight_;            // Not recurring.
-  std::map<std::string, std::set<OpId>> recurring_;  // Of the executor, by resource.
+  std::optional<std::pair<Time, WallTime>> dc_said_;  // When heard, and what the DC's clock showed.
+  std::map<OpId, InFlightPtr> in_flight_;             // Not recurring.
+  std::map<std::string, std::set<OpId>> recurring_;   // Of the executor, by resource.
   std::map<OpId, Watched> watched_;
   std::map<std::string, Active> active_;
   std::uint64_t activations_ = 0;

@@ -385,6 +385,8 @@ class TestCluster::Planner : public SchedulerPort {
 // --- Agents: what really runs -----------------------------------------------------------------------------
 
 struct TestCluster::Host {
+  explicit Host(const TestLoop& loop) : clock(loop) {}
+  HostClock clock;
   std::string name;
   NodeId id{};
   bool power = false;
@@ -476,7 +478,7 @@ TestCluster::TestCluster(unsigned nodes) : ring_(std::make_unique<Ring>(loop, no
   for (unsigned i = 1; i <= nodes; ++i) {
     const std::string name = fmt::format("n{}", i);
     config_.nodes.push_back({NodeId{i}, name, {}, 1});
-    auto host = std::make_unique<Host>();
+    auto host = std::make_unique<Host>(loop);
     host->name = name;
     host->id = NodeId{i};
     hosts_.emplace(name, std::move(host));
@@ -500,7 +502,8 @@ void TestCluster::boot(const std::string& name) {
   const NodeLife self{h.id, Incarnation{++h.incarnation}};
   h.member = std::make_unique<Member>(*ring_, self);
   Node::Parts parts;
-  parts.ports = {&loop, h.timers.get(), h.random.get(), nullptr, h.files.get(), h.processes.get(), nullptr};
+  parts.ports = {&h.clock,      h.timers.get(),    h.random.get(), nullptr,
+                 h.files.get(), h.processes.get(), nullptr};
   if (std::getenv("SYSTOLE_TEST_LOG") != nullptr) {
     parts.log = Logger(
         [name, this](Level, std::string_view s, std::string_view m) {
@@ -525,7 +528,7 @@ void TestCluster::crash_daemon(const std::string& name) {
   Host& h = *hosts_.at(name);
   if (!h.node) return;
   h.timers->end();
-  auto dead = std::make_shared<Host>();
+  auto dead = std::make_shared<Host>(loop);
   dead->timers = std::move(h.timers);
   dead->node = std::move(h.node);
   dead->member = std::move(h.member);
@@ -631,6 +634,7 @@ void TestCluster::fails_next(const std::string& node, const std::string& resourc
                              int rc) {
   hosts_.at(node)->failures[resource + " " + action] = rc;
 }
+void TestCluster::clock_is_wrong(const std::string& node, Duration by) { hosts_.at(node)->clock.wrong = by; }
 void TestCluster::dies(const std::string& node, const std::string& resource) {
   hosts_.at(node)->active.erase(resource);
 }

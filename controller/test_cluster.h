@@ -34,6 +34,18 @@ class TestLoop : public Clock, public Timers {
   Id next_ = 1;
 };
 
+// A host's own clock: wrong by as much as a test says.
+class HostClock : public Clock {
+ public:
+  explicit HostClock(const TestLoop& loop) : loop_(loop) {}
+  Time now() const override { return loop_.now(); }
+  WallTime wall() const override { return loop_.wall() + wrong; }
+  Duration wrong{};
+
+ private:
+  const TestLoop& loop_;
+};
+
 // Timers that die with their node's life.
 class LifeTimers : public Timers {
  public:
@@ -65,6 +77,7 @@ class TestCluster {
   void crash(const std::string& name);         // The machine: services gone, no goodbye.
   void crash_daemon(const std::string& name);  // Services go on.
   void partition(const std::vector<std::vector<std::string>>& parts);  // Views of exactly these.
+  void clock_is_wrong(const std::string& node, Duration by);
   void run_for(Duration span) { loop.run_for(span); }
   // Until every live node is synced and the DC of each view is idle; false after `most`.
   bool settle(Duration most = Seconds(60));

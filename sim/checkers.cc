@@ -60,11 +60,12 @@ void Checkers::happened(const ClusterWorld::Event& event) {
   }
 }
 
-// S5: one version triple, one document, among the members of a view.
+// S5: one version triple, one document, among the members of a view; at its end, among those that go on
+// together: the others may have seen less of it.
 void Checkers::changed(Cluster::Machine& m, const cib::Change& change) {
   if (!m.node->cib().synced()) return;
   const std::string digest = m.node->cib().document().digest();
-  const auto [found, inserted] = digests_.try_emplace({m.view.id, change.after}, digest);
+  const auto [found, inserted] = digests_.try_emplace({m.view.id, m.survivors, change.after}, digest);
   if (!inserted && found->second != digest) {
     violated(fmt::format("S5 one document: {} has another document than its peers under version {}", m.name,
                          cib::to_string(change.after)));

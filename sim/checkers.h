@@ -39,7 +39,7 @@ class Checkers {
   std::string violation_;
   std::set<std::string> marks_;
   std::set<std::string> down_by_order_;  // Never started, or last stopped by its agent.
-  std::map<std::pair<RingId, cib::Version>, std::string> digests_;
+  std::map<std::tuple<RingId, std::vector<NodeLife>, cib::Version>, std::string> digests_;
   std::map<RingId, std::vector<NodeLife>> views_;
   std::map<NodeId, RingId> last_view_;
 };

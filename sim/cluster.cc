@@ -97,7 +97,8 @@ void Cluster::boot(Machine& m) {
                                             .state = std::move(*state),
                                             .key = key_});
   check(ring.has_value(), ring ? "" : ring.error().message.c_str());
-  m.ring = std::move(*ring);
+  m.ring = std::make_unique<WatchedRing>(
+      std::move(*ring), WatchedRing::Observer{[&m](const membership::View& v) { m.survivors = v.members; }});
   controller::Node::Parts parts;
   parts.ports = ports;
   parts.log = log;
@@ -118,6 +119,7 @@ void Cluster::boot(Machine& m) {
   });
   m.node->on_view([this, &m](const membership::View& v) {
     m.view = v;
+    m.survivors.clear();
     if (on_view) on_view(m, v);
   });
   const auto started = m.node->start();

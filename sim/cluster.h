@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "controller/node.h"
-#include "membership/ring_node.h"
 #include "sim/cluster_world.h"
 #include "sim/sim_journal.h"
+#include "sim/watched_ring.h"
 #include "sim/world.h"
 
 namespace systole::sim {
@@ -27,9 +27,11 @@ class Cluster {
     std::unique_ptr<Processes> processes;
     std::unique_ptr<cib::Journal> journal;
     std::unique_ptr<controller::SchedulerPort> scheduler;
-    std::unique_ptr<membership::RingNode> ring;
+    std::unique_ptr<WatchedRing> ring;
     std::unique_ptr<controller::Node> node;
     membership::View view;  // Last installed, as the node's observer saw it.
+    std::vector<NodeLife>
+        survivors;  // While `view` ends: who gets the rest of its messages; empty otherwise.
     membership::Quorum quorum;
   };
 
