@@ -36,86 +36,88 @@ Meta op_meta(Cluster& c, Resource* r, const Node* node, const std::string& task,
   return meta;
 }
 
-OnFail on_fail_of(Cluster& c, Resource* r, const std::string& task, std::int64_t interval_ms,
-                  const Meta& meta, Role* fail_role) {
-  std::string value = meta_or(meta, "on-fail", "");
+namespace {
+
+// What the configuration asks for; empty when that is not allowed for the operation.
+std::string on_fail_value(Cluster& c, Resource* r, const std::string& task, std::int64_t interval_ms,
+                          const Meta& meta) {
+  const std::string value = meta_or(meta, "on-fail", "");
   if (task == "stop") {
-    if (value == "standby" || value == "stop" || value == "demote") {
-      c.error(fmt::format(
-          "Resetting 'on-fail' for {} stop action to default value because '{}' is not allowed for stop",
-          r->id, value));
-      value.clear();
-    }
-  } else if (task == "demote" && value.empty()) {
+    if (!same_text(value, "standby") && !same_text(value, "stop") && !same_text(value, "demote")) return value;
+    c.error(fmt::format(
+        "Resetting 'on-fail' for {} stop action to default value because '{}' is not allowed for stop", r->id,
+        value));
+    return {};
+  }
+  if (task == "demote" && value.empty()) {
+    // As what the promoted instance's own monitor asks for.
     for (const OpDef* op : r->ops) {
       if (!op->enabled || op->name != "monitor" || op->role != Role::kPromoted || op->interval_ms == 0)
         continue;
       const Meta m = op_meta(c, r, nullptr, op->name, op->interval_ms, op);
       const std::string v = meta_or(m, "on-fail", "");
-      if (!v.empty() && v != "demote") value = v;
+      if (!v.empty() && !same_text(v, "demote")) return v;
     }
-  } else if (task == "lrm_delete") {
-    value = "ignore";
-  } else if (value == "demote") {
-    const OpDef* op = find_op(r, task, interval_ms, true);
-    const bool fits =
-        task == "promote" || (task == "monitor" && op && op->role == Role::kPromoted && interval_ms > 0);
-    if (!fits) {
-      c.error(fmt::format(
-          "Resetting 'on-fail' for {} {} action to default value because 'demote' is not allowed for it",
-          r->id, task));
-      value.clear();
-    }
+    return {};
   }
-  Role role = Role::kUnknown;
+  if (task == "lrm_delete") return "ignore";
+  if (!same_text(value, "demote")) return value;
+  const OpDef* op = find_op(r, task, interval_ms, true);
+  if (task == "promote" || (task == "monitor" && op && op->role == Role::kPromoted && interval_ms > 0))
+    return value;
+  c.error(fmt::format(
+      "Resetting 'on-fail' for {} {} action to default value because 'demote' is not allowed for it", r->id,
+      task));
+  return {};
+}
+
+std::optional<OnFail> on_fail_named(Cluster& c, const Resource* r, const std::string& task,
+                                    const std::string& value) {
+  if (same_text(value, "block")) return OnFail::kBlock;
+  if (same_text(value, "standby")) return OnFail::kStandby;
+  if (same_text(value, "ignore") || same_text(value, "nothing")) return OnFail::kIgnore;
+  if (same_text(value, "migrate")) return OnFail::kBan;
+  if (same_text(value, "stop")) return OnFail::kStop;
+  if (same_text(value, "restart")) return OnFail::kRestart;
+  if (same_text(value, "demote")) return OnFail::kDemote;
+  if (same_text(value, "restart-container"))
+    return r->container ? std::optional(OnFail::kRestartContainer) : std::nullopt;
+  if (same_text(value, "fence")) {
+    if (c.config.fencing) return OnFail::kFence;
+    c.error("Specifying on-fail=fence for " + r->id +
+            " and disabling fencing makes no sense: stopping the resource instead");
+    return OnFail::kStop;
+  }
+  if (!value.empty()) c.error(fmt::format("Ignoring invalid on-fail={} for {} of {}", value, task, r->id));
+  return std::nullopt;
+}
+
+}  // namespace
+
+OnFail on_fail_of(Cluster& c, Resource* r, const std::string& task, std::int64_t interval_ms,
+                  const Meta& meta, Role* fail_role) {
+  auto named = on_fail_named(c, r, task, on_fail_value(c, r, task, interval_ms, meta));
+  // A connection that breaks takes its node with it; one that cannot be made does not.
+  const bool breaks = r->is_remote_connection && is_remote(c.find_node(r->id)) && task != "start" &&
+                      !(task == "monitor" && interval_ms == 0);
+  if (breaks && !r->managed) named.reset();
   OnFail result = OnFail::kRestart;
-  if (value == "block") {
-    result = OnFail::kBlock;
-    role = Role::kStopped;
-    if (task != "demote") role = Role::kUnknown;
-    role = Role::kUnknown;
-  } else if (value == "fence") {
-    result = OnFail::kFence;
-    if (!c.config.fencing) {
-      c.error("Specifying on-fail=fence for " + r->id +
-              " and disabling fencing makes no sense: stopping the resource instead");
-      result = OnFail::kStop;
-      role = Role::kStopped;
-    }
-  } else if (value == "standby") {
-    result = OnFail::kStandby;
-  } else if (value == "ignore" || value == "nothing") {
-    result = OnFail::kIgnore;
-  } else if (value == "migrate") {
-    result = OnFail::kBan;
-  } else if (value == "stop") {
-    result = OnFail::kStop;
-    role = Role::kStopped;
-  } else if (value == "restart") {
-    result = OnFail::kRestart;
-  } else if (value == "restart-container") {
-    result = r->container ? OnFail::kRestartContainer : OnFail::kRestart;
-  } else if (value == "demote") {
-    result = OnFail::kDemote;
-  } else {
-    if (!value.empty()) c.error(fmt::format("Ignoring invalid on-fail={} for {} of {}", value, task, r->id));
-    if (r->container) {
-      result = OnFail::kRestartContainer;
-    } else if (r->is_remote_connection && !(task == "monitor" && interval_ms == 0) && task != "start") {
-      if (!r->managed) {
-        result = OnFail::kStop;
-        role = Role::kStopped;
-      } else {
-        result = OnFail::kResetRemote;
-        if (r->remote_reconnect_ms > 0) role = Role::kStopped;
-      }
-    } else if (task == "stop") {
-      result = c.config.fencing ? OnFail::kFence : OnFail::kBlock;
-    }
-  }
-  if (role == Role::kUnknown) role = role_from(meta_or(meta, "role_after_failure", ""));
-  if (role == Role::kUnknown) role = task == "promote" ? Role::kUnpromoted : Role::kStarted;
-  if (fail_role) *fail_role = role;
+  if (named)
+    result = *named;
+  else if (r->container)
+    result = OnFail::kRestartContainer;
+  else if (breaks)
+    result = r->managed ? OnFail::kResetRemote : OnFail::kStop;
+  else if (task == "stop")
+    result = c.config.fencing ? OnFail::kFence : OnFail::kBlock;
+  if (!fail_role) return result;
+  const Role configured = role_from(meta_or(meta, "role_after_failure", ""));
+  if (result == OnFail::kStop || (result == OnFail::kResetRemote && r->remote_reconnect_ms > 0))
+    *fail_role = Role::kStopped;
+  else if (configured != Role::kUnknown)
+    *fail_role = configured;
+  else
+    *fail_role = task == "promote" ? Role::kUnpromoted : Role::kStarted;
   return result;
 }
 
@@ -380,11 +382,12 @@ void fence_node(Cluster& c, Node* node, const std::string& reason, bool priority
   }
 }
 
-void clear_fail_count(Cluster& c, Resource* r, Node* node, const std::string& why) {
+Action* clear_fail_count(Cluster& c, Resource* r, Node* node, const std::string& why) {
   Action* a = make_action(c, r, op_key(r->id, "clear_failcount", 0), "clear_failcount", node, false);
   a->meta["op_no_wait"] = "true";
   a->optional = false;
   set_reason(a, why, true);
+  return a;
 }
 
 // --- Fail counts ---

@@ -15,8 +15,8 @@ bool any_available(const Places& places) {
 // The best score of the source's nodes by their value of the attribute.
 class BestScores {
  public:
-  BestScores(const Colocation& col, const Resource* source) {
-    for (const auto& p : source->allowed) {
+  BestScores(const Colocation& col, const Resource* source, const Places& places) {
+    for (const auto& p : places) {
       if (!node_available(p, false, false)) continue;
       auto [at, added] = best_.emplace(folded(colocation_value(p.node, col.attribute, source)), p.score);
       if (!added) at->second = std::max(at->second, p.score);
@@ -36,6 +36,21 @@ class BestScores {
   std::map<std::optional<std::string>, int> best_;
 };
 
+// A group's locations weigh on its first member alone. Where a later one is colocated by itself, they count too.
+bool group_locations_count(const Resource* source, const Colocation& col) {
+  const Resource* group = source->parent;
+  return source == col.dependent && col.explicit_ && is_group(group) && source != group->children.front();
+}
+
+Places with_group_locations(const Resource* source) {
+  Resource member;
+  member.def = source->def;
+  member.allowed = source->allowed;
+  member.next_role = source->next_role;
+  for (const auto* location : source->parent->locations) apply_location(&member, *location);
+  return std::move(member.allowed);
+}
+
 bool allowed_on_one(const Resource* r) {
   int n = 0;
   for (const auto& p : r->allowed)
@@ -50,12 +65,15 @@ void add_matching(Places& nodes, const Resource* source, const Resource* target,
                   float factor, bool only_positive) {
   // Names are compared node by node, but for what is inside a bundle: that counts where its container is.
   const bool by_name = col.attribute == "#uname" && !is_bundled(source) && !is_bundled(target);
+  std::optional<Places> more;
+  if (group_locations_count(source, col)) more = with_group_locations(source);
+  const Places& liked = more ? *more : source->allowed;
   std::optional<BestScores> best;
-  if (!by_name) best.emplace(col, source);
+  if (!by_name) best.emplace(col, source, liked);
   for (auto& p : nodes) {
     int score = -kInfinity;
     if (by_name) {
-      const Place* s = source->allowed.find(p.node);
+      const Place* s = liked.find(p.node);
       if (s && node_available(*s, false, false)) score = s->score;
     } else {
       score = best->of(colocation_value(p.node, col.attribute, target));

@@ -54,7 +54,7 @@ Resource* find_in(Resource* r, std::string_view configured_id, const Node* node,
 enum : unsigned { kFailEffective = 1, kFailFillers = 2 };
 int fail_count(Cluster& c, const Node* node, Resource* r, unsigned flags,
                std::int64_t* last_failure = nullptr, const HistoryOp* op = nullptr);
-void clear_fail_count(Cluster& c, Resource* r, Node* node, const std::string& why);
+Action* clear_fail_count(Cluster& c, Resource* r, Node* node, const std::string& why);
 bool threshold_reached(Cluster& c, Resource* r, const Node* node, Resource** failed);
 
 // --- Actions ---

@@ -11,13 +11,18 @@ bool any_managed(const Resource* r) {
   return false;
 }
 
+// An anonymous clone's instances know what each other know.
+bool known_on(const Resource* r, const Node* node) {
+  return contains(r->known_on, node) || (is_anonymous_clone(r->parent) && contains(r->parent->known_on, node));
+}
+
 void starts_after_fencing(Resource* r, Action* stonith) {
   Node* target = stonith->node;
   for (Action* a : r->actions) {
     if (a->needs == Requires::kFencing) {
       order_actions(stonith, a, kOrdered);
     } else if (a->needs == Requires::kQuorum && a->task == "start" && r->allowed.find(target) &&
-               !contains(r->known_on, target)) {
+               !known_on(r, target)) {
       order_actions(stonith, a, kOrdered | kUnrunnableFirstBlocks);
     }
   }

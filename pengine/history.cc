@@ -84,8 +84,8 @@ bool is_probe_op(const HistoryOp& op) {
 
 // A probe that could not run, of a resource that cannot run there either, means: not running.
 bool mask_probe_failure(const HistoryOp& op) {
-  if (!is_probe_op(op)) return false;
-  return op.status == kExecNotInstalled || op.rc == kNotInstalled || (op.status == kExecInvalid && false);
+  return is_probe_op(op) &&
+         (op.status == kExecNotInstalled || op.rc == kNotInstalled || op.rc == kInvalidParam);
 }
 
 int compare_history(const HistoryOp& a, const HistoryOp& b) {
@@ -402,7 +402,7 @@ void resource_history(Cluster& c, Node& node, Cluster::ResourceHistory& h) {
   sort_history(h.ops);
   OnFail on_fail = OnFail::kIgnore;
   const HistoryOp* last_failure = nullptr;
-  for (const auto& op : h.ops) apply_op(c, r, node, op, &last_failure, &on_fail);
+  for (auto& op : h.ops) apply_op(c, r, node, op, &last_failure, &on_fail);
   int start = -1, stop = -1;
   active_range(h.ops, start, stop);
   recurring_of(c, node, r, h.ops, start, stop);

@@ -197,6 +197,10 @@ void create_notifications(Cluster& c) {
   std::vector<Resource*> clones;
   for (auto& r : c.resource_store)
     if (is_clone(&r) && r.notify) clones.push_back(&r);
+  // What instances do decides which of the clone's notifications there are.
+  for (auto& r : c.resource_store)
+    if (is_clone(&r))
+      for (Action* a : r.actions) action_flags(c, a, nullptr);
   for (auto* r : clones)
     for (Notify* n : {&r->start_notify, &r->stop_notify, &r->promote_notify, &r->demote_notify}) {
       if (n->task.empty()) continue;

@@ -15,140 +15,12 @@ struct Entry {
   Cluster& c;
   Resource* r;
   Node& node;
-  const HistoryOp& op;
+  HistoryOp& op;
   std::string task;
   int rc, status, expected;
 };
 
 void set_active(Resource* r) { r->role = top(r)->promotable ? Role::kUnpromoted : Role::kStarted; }
-
-const std::vector<Cluster::ResourceHistory*>* history_on(Cluster& c, const Resource* r, const Node* node) {
-  auto it = c.history_of.find(history_id(r));
-  if (it == c.history_of.end()) return nullptr;
-  auto at = it->second.find(node);
-  return at == it->second.end() ? nullptr : &at->second;
-}
-
-const HistoryOp* find_op_on(Cluster& c, const Resource* r, const Node* node, std::string_view task,
-                            const std::string& source, const std::string& target, int rc) {
-  const auto* list = history_on(c, r, node);
-  if (!list) return nullptr;
-  for (const auto* h : *list)
-    for (const auto& op : h->ops) {
-      if (op.task != task) continue;
-      if (!source.empty() && op.migrate_source != source) continue;
-      if (!target.empty() && op.migrate_target != target) continue;
-      if (rc >= 0 && (op.rc != rc)) continue;
-      return &op;
-    }
-  return nullptr;
-}
-
-// Newer by call id on one node; across nodes only time tells.
-bool newer(const HistoryOp& a, const HistoryOp& b, bool same) {
-  if (same) return compare_history(a, b) > 0;
-  return a.last_change > b.last_change;
-}
-
-bool non_monitor_after(Cluster& c, const Resource* r, const Node* node, const HistoryOp& op, bool same) {
-  const auto* list = history_on(c, r, node);
-  if (!list) return false;
-  for (const auto* h : *list)
-    for (const auto& other : h->ops) {
-      if (other.xml == op.xml || other.task == "monitor" || other.task == "notify") continue;
-      if (newer(other, op, same)) return true;
-    }
-  return false;
-}
-
-bool not_running_after(Cluster& c, const Resource* r, const Node* node, const HistoryOp& op, bool same) {
-  const HistoryOp* monitor = find_op_on(c, r, node, "monitor", "", "", kNotRunning);
-  return monitor && newer(*monitor, op, same);
-}
-
-bool newer_state(Cluster& c, const Resource* r, const Node* node, const HistoryOp* to, const HistoryOp* from,
-                 const std::string& source) {
-  const bool on_source = node && node->name == source;
-  const HistoryOp* op = on_source ? (to ? to : from) : (from ? from : to);
-  const bool same = on_source ? to != nullptr : from != nullptr;
-  if (!op || !node) return false;
-  return non_monitor_after(c, r, node, *op, same) || not_running_after(c, r, node, *op, same);
-}
-
-bool unknown_on(Cluster& c, const Resource* r, const Node* node) {
-  const auto* list = history_on(c, r, node);
-  if (!list) return true;
-  for (const auto* h : *list)
-    for (const auto& op : h->ops)
-      if (op.rc != 193) return false;
-  return true;
-}
-
-void migrate_to_succeeded(Entry& e) {
-  Cluster& c = e.c;
-  const std::string &source = e.op.migrate_source, &target = e.op.migrate_target;
-  if (source.empty() || target.empty() || source != e.node.name) return;
-  Node *source_node = c.find_node(source), *target_node = c.find_node(target);
-  const bool source_newer = non_monitor_after(c, e.r, source_node, e.op, true);
-  const HistoryOp* from =
-      target_node ? find_op_on(c, e.r, target_node, "migrate_from", source, target, -1) : nullptr;
-  if (from && source_newer) return;
-  const bool target_state = newer_state(c, e.r, target_node, &e.op, from, source);
-  const bool source_state = newer_state(c, e.r, source_node, &e.op, from, source);
-  if (source_state && target_state) return;
-  if (from && from->rc == kOk && from->status == kExecDone) {
-    e.r->role = Role::kStopped;
-    e.r->dangling_migrations.push_back(&e.node);
-    return;
-  }
-  e.r->role = Role::kStarted;
-  const bool on_target = !target_state && target_node && target_node->online;
-  if (from && from->status != kExecPending) {
-    if (on_target) {
-      add_running(c, e.r, target_node, true);
-    } else {
-      e.r->failed = e.r->stop_if_failed = true;
-      e.r->migratable = false;
-    }
-    return;
-  }
-  if (on_target) {
-    add_running(c, e.r, target_node, false);
-    if (source_node && source_node->online) {
-      e.r->partial_target = target_node;
-      e.r->partial_source = source_node;
-    }
-  } else if (!source_state) {
-    e.r->failed = e.r->stop_if_failed = true;
-    e.r->migratable = false;
-  }
-}
-
-void migrate_to_failed(Entry& e) {
-  const std::string &source = e.op.migrate_source, &target = e.op.migrate_target;
-  if (source.empty() || target.empty()) return;
-  e.r->role = Role::kStarted;
-  Node* target_node = e.c.find_node(target);
-  const HistoryOp* from =
-      target_node ? find_op_on(e.c, e.r, target_node, "migrate_from", source, target, -1) : nullptr;
-  if (!unknown_on(e.c, e.r, target_node) && !newer_state(e.c, e.r, target_node, &e.op, from, source)) {
-    if (target_node && target_node->online) add_running(e.c, e.r, target_node, false);
-  } else if (!non_monitor_after(e.c, e.r, e.c.find_node(source), e.op, true)) {
-    e.r->dangling_migrations.insert(e.r->dangling_migrations.begin(), &e.node);
-  }
-}
-
-void migrate_from_failed(Entry& e) {
-  const std::string &source = e.op.migrate_source, &target = e.op.migrate_target;
-  if (source.empty() || target.empty()) return;
-  e.r->role = Role::kStarted;
-  Node* source_node = e.c.find_node(source);
-  const HistoryOp* to =
-      source_node ? find_op_on(e.c, e.r, source_node, "migrate_to", source, target, -1) : nullptr;
-  if (!unknown_on(e.c, e.r, source_node) && !newer_state(e.c, e.r, source_node, to, &e.op, source) &&
-      source_node && source_node->online)
-    add_running(e.c, e.r, source_node, true);
-}
 
 void update_state(Entry& e, int rc, const HistoryOp* last_failure, OnFail* on_fail) {
   Resource* r = e.r;
@@ -156,7 +28,6 @@ void update_state(Entry& e, int rc, const HistoryOp* last_failure, OnFail* on_fa
   if (rc == kNotInstalled || (!is_bundled(r) && mask_probe_failure(e.op))) {
     r->role = Role::kStopped;
   } else if (rc == kNotRunning) {
-    r->role = Role::kStopped;
     clear = true;
   } else if (e.task == "monitor") {
     if (last_failure && e.op.key == last_failure->key) clear = true;
@@ -177,7 +48,7 @@ void update_state(Entry& e, int rc, const HistoryOp* last_failure, OnFail* on_fa
     r->role = Role::kStarted;
     clear = true;
   } else if (e.task == "migrate_to") {
-    migrate_to_succeeded(e);
+    migrate_to_succeeded(e.c, r, e.node, e.op);
   } else if (r->role < Role::kStarted) {
     set_active(r);
   }
@@ -206,7 +77,7 @@ void update_state(Entry& e, int rc, const HistoryOp* last_failure, OnFail* on_fa
 }
 
 void record_failure(Entry& e) {
-  if (e.node.shutdown && !e.node.online) return;
+  if (!e.node.online) return;
   for (const auto& f : e.c.failed_ops)
     if (f.op.key == e.op.key && f.node == &e.node) return;
   FailedOp f;
@@ -220,6 +91,7 @@ void record_failure(Entry& e) {
 
 void block_if_unrecoverable(Entry& e) {
   if (e.task != "stop" || can_fence(e.c, &e.node)) return;
+  e.r->managed = false;
   e.r->blocked = true;
 }
 
@@ -227,7 +99,7 @@ void remap(Entry& e, OnFail* on_fail, bool expired) {
   const int original = e.rc;
   if (e.rc == kDegraded) e.rc = kOk;
   if (e.rc == kDegradedPromoted) e.rc = kRunningPromoted;
-  if (e.rc != original && !expired) record_failure(e);
+  if (e.rc != original && !expired && (!e.node.shutdown || e.node.online)) record_failure(e);
   if (!is_bundled(e.r) && mask_probe_failure(e.op) && (e.status != kExecDone || e.rc != kNotRunning)) {
     e.status = kExecDone;
     e.rc = kNotRunning;
@@ -294,7 +166,17 @@ bool timeout_does_not_count(const Entry& e) {
   return node && !node->remote_was_fenced;
 }
 
+// Clearing the failures of a connection waits for its node's fencing, if there is one.
+void clear_failures(Entry& e, const std::string& why) {
+  Action* clear = clear_fail_count(e.c, e.r, &e.node, why);
+  if (!e.c.config.fencing || e.r->remote_reconnect_ms <= 0) return;
+  if (Node* remote = e.c.find_node(e.r->id))
+    order_actions(fence_op(e.c, remote, nullptr, true, "", false), clear, kFirstImpliesThen);
+}
+
 bool check_expiry(Entry& e) {
+  // What is not installed stays so until someone says otherwise.
+  if (e.status == kExecNotInstalled) return false;
   bool expired = false;
   const bool last_failure = e.op.id.size() > 15 && e.op.id.ends_with("_last_failure_0");
   int unexpired = 0;
@@ -304,7 +186,7 @@ bool check_expiry(Entry& e) {
     if (now >= e.op.last_change + e.r->failure_timeout_s && !timeout_does_not_count(e)) expired = true;
     std::int64_t when = 0;
     unexpired = fail_count(e.c, &e.node, e.r, kFailEffective, &when, &e.op);
-    when += e.r->failure_timeout_s;
+    when += e.r->failure_timeout_s + 1;
     if (unexpired > 0 && now < when) {
       const WallTime t{Seconds(when)};
       if (!e.c.recheck_by || t < *e.c.recheck_by) e.c.recheck_by = t;
@@ -322,7 +204,7 @@ bool check_expiry(Entry& e) {
   }
   if (!expired && last_failure && parameters_changed_since(e.c, e.r, &e.node, e.op))
     why = "resource parameters have changed";
-  if (!why.empty()) clear_fail_count(e.c, e.r, &e.node, why);
+  if (!why.empty()) clear_failures(e, why);
   if (expired && e.op.interval_ms == 0 && e.op.task == "monitor") {
     switch (e.rc) {
       case kOk:
@@ -339,7 +221,14 @@ bool check_expiry(Entry& e) {
   return expired;
 }
 
-void pending(Entry& e) {
+// The failure of this very operation has been recorded since it began: it is not pending any more.
+bool failed_since(const Entry& e, const HistoryOp* last_failure) {
+  return last_failure && e.op.task == last_failure->task && e.op.interval_ms == last_failure->interval_ms &&
+         e.op.last_change >= 0 && last_failure->last_change >= e.op.last_change;
+}
+
+void pending(Entry& e, const HistoryOp* last_failure) {
+  if (failed_since(e, last_failure)) return;
   if (e.task == "start") {
     e.r->start_pending = true;
     set_active(e.r);
@@ -363,9 +252,9 @@ void failure(Entry& e, OnFail strategy, Role fail_role, const HistoryOp** last_f
   if (e.task == "stop") {
     add_location_score(e.c, r, &e.node, -kInfinity);
   } else if (e.task == "migrate_to") {
-    migrate_to_failed(e);
+    migrate_to_failed(e.c, r, e.node, e.op);
   } else if (e.task == "migrate_from") {
-    migrate_from_failed(e);
+    migrate_from_failed(e.c, r, e.node, e.op);
   } else if (e.task == "promote") {
     r->role = Role::kPromoted;
   } else if (e.task == "demote") {
@@ -385,36 +274,67 @@ void failure(Entry& e, OnFail strategy, Role fail_role, const HistoryOp** last_f
   if (fail_role != Role::kStarted && fail_role != Role::kUnknown && r->next_role < fail_role)
     set_next_role(r, fail_role, "failure");
   if (fail_role == Role::kStopped) {
-    Resource* parent = r->parent;
     Resource* whom = is_anonymous_clone(top(r)) ? top(r) : r;
-    (void)parent;
-    for (auto& place : whom->allowed) add_location_score(e.c, whom, place.node, -kInfinity);
+    whom->allowed.clear();
+    for (Node* n : e.c.nodes) whom->allowed.add(Place{n, -kInfinity, n->base_discovery, 0});
   }
+}
+
+// True when the expired failure needs no more attention.
+bool ignore_expired(Entry& e) {
+  if (!is_bundled(e.r) && mask_probe_failure(e.op) && e.op.rc != e.expected) {
+    if (e.r->role <= Role::kStopped) e.r->role = Role::kUnknown;
+    return true;
+  }
+  if (e.rc == e.expected) return false;
+  if (e.op.interval_ms == 0) return true;
+  if (!e.node.online || e.node.unclean) return false;
+  // No parameters have this digest: the operation will be started anew.
+  e.op.restart_digest = "calculated-failure-timeout";
+  return true;
+}
+
+// A probe says that the resource cannot even be looked for there: it is not running, and may not be.
+void masked_probe(Entry& e, const HistoryOp* last_failure, OnFail* on_fail) {
+  update_state(e, e.expected, last_failure, on_fail);
+  record_failure(e);
+  add_location_score(e.c, e.r->unique ? e.r : top(e.r), &e.node, -kInfinity);
+}
+
+// Does it say anything of whether and how the resource is active?
+bool affects_state(std::string_view task) {
+  for (std::string_view t : {"monitor", "start", "stop", "promote", "demote", "migrate_to", "migrate_from",
+                             "asyncmon"})
+    if (t == task) return true;
+  return false;
 }
 
 }  // namespace
 
-void apply_op(Cluster& c, Resource* r, Node& node, const HistoryOp& recorded, const HistoryOp** last_failure,
+void apply_op(Cluster& c, Resource* r, Node& node, HistoryOp& recorded, const HistoryOp** last_failure,
               OnFail* on_fail) {
-  if (recorded.task.empty() || recorded.status < kExecPending || recorded.status > kExecMax) return;
-  if (recorded.status == kExecCancelled) return;
+  if (!affects_state(recorded.task) || recorded.status < kExecPending || recorded.status > kExecMax ||
+      recorded.status == kExecCancelled)
+    return;
   Entry e{c, r, node, recorded, recorded.task, recorded.rc, recorded.status, recorded.target_rc};
   Resource* whole = r->unique ? r : top(r);
-  if (recorded.task == "notify") return;
   const bool expired = check_expiry(e);
   remap(e, on_fail, expired);
-  if (expired && e.status != kExecDone && e.status != kExecPending) return;
+  if (expired && ignore_expired(e)) return;
+  if (!is_bundled(r) && mask_probe_failure(recorded)) {
+    masked_probe(e, *last_failure, on_fail);
+    return;
+  }
   switch (e.status) {
     case kExecPending:
-      pending(e);
+      pending(e, *last_failure);
       return;
     case kExecDone:
       update_state(e, e.rc, *last_failure, on_fail);
       return;
     case kExecNotConnected:
-      if (is_guest_or_remote(&node) && node.remote && node.remote->managed) {
+      if (is_guest_or_remote(&node) && node.remote && node.remote->managed)
         node.remote->failed = node.remote->stop_if_failed = true;
-      }
       break;
     default:
       break;
@@ -424,7 +344,7 @@ void apply_op(Cluster& c, Resource* r, Node& node, const HistoryOp& recorded, co
   const Meta meta = op_meta(c, r, &node, recorded.task, recorded.interval_ms, op);
   OnFail strategy = on_fail_of(c, r, recorded.task, recorded.interval_ms, meta, &fail_role);
   if (e.status == kExecNotInstalled) {
-    if (strategy == OnFail::kIgnore) *on_fail = std::max(*on_fail, OnFail::kBan);
+    if (strategy == OnFail::kIgnore) *on_fail = OnFail::kBan;
     add_location_score(c, whole, &node, -kInfinity);
     failure(e, strategy, fail_role, last_failure, on_fail);
     return;

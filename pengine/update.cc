@@ -29,25 +29,21 @@ std::string original_task(const Action* a, bool fold) {
   return task;
 }
 
-void because(Action* target, const Action* reason, bool optional) {
-  if (!target->reason.empty() && !optional) return;
-  const std::string name = reason->resource ? reason->resource->id
-                           : reason->node   ? reason->node->name
-                                            : reason->key;
-  set_reason(target,
-             fmt::format("{} {} {}", optional ? "required" : "unrunnable", name, original_task(reason, true)),
-             false);
+void because(Action* target, const Action* reason, const char* change) {
+  if (target->resource == reason->resource || !target->reason.empty()) return;
+  target->reason = reason->resource ? fmt::format("{} {} {}", change, reason->resource->id, reason->task)
+                                    : fmt::format("{} {}", change, reason->task);
 }
 
 void clear_optional(Action* a, const Action* reason) {
   if (!a->optional) return;
   a->optional = false;
-  because(a, reason, true);
+  because(a, reason, "required");
 }
 void clear_runnable_because(Action* a, const Action* reason) {
   if (!a->runnable) return;
   a->runnable = false;
-  because(a, reason, false);
+  because(a, reason, "unrunnable");
 }
 void clear_migratable(Action* a) { a->migratable = false; }
 
