@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "pengine/engine.h"
+#include "pengine/merge_sort.h"
 
 namespace systole::pengine::engine {
 
@@ -36,7 +37,7 @@ std::vector<Place> sorted_nodes(Cluster& c, const Places& places, const Node* ac
         if (b.node == active) return false;
       }
     }
-    return compare_numeric(a.node->name, b.node->name) < 0;
+    return a.node->name < b.node->name;
   });
   return list;
 }
@@ -349,31 +350,45 @@ bool apply_location_and_health(Cluster& c) {
   return true;
 }
 
+namespace {
+
+// With utilization in play, the order of assignment is: what matters more, then what has more to lose where it is,
+// then what likes any node more, the best node first.
+void sort_by_need(Cluster& c) {
+  Places all;
+  for (Node* n : c.nodes) all.add(Place{n, n->base_score, n->base_discovery, 0});
+  const auto nodes = sorted_nodes(c, all, nullptr);
+  struct Entry {
+    Resource* r;
+    Places likes;
+    const Node* current;
+  };
+  std::vector<Entry> list;
+  list.reserve(c.resources.size());
+  for (auto* r : c.resources)
+    list.push_back({r, colocated_preferences(c, r), r->running_on.empty() ? nullptr : current_node(r)});
+  auto score = [](const Entry& e, const Node* n) {
+    const Place* p = n ? e.likes.find(n) : nullptr;
+    return p ? p->score : -kInfinity;
+  };
+  std::vector<const Entry*> order;
+  for (const auto& e : list) order.push_back(&e);
+  merge_sort(order, [&](const Entry* a, const Entry* b) {
+    if (a->r->priority != b->r->priority) return a->r->priority > b->r->priority ? -1 : 1;
+    int sa = score(*a, a->current), sb = score(*b, b->current);
+    for (std::size_t i = 0; sa == sb && i < nodes.size(); ++i) {
+      sa = score(*a, nodes[i].node);
+      sb = score(*b, nodes[i].node);
+    }
+    return sa > sb ? -1 : sa < sb ? 1 : 0;
+  });
+  for (std::size_t i = 0; i < order.size(); ++i) c.resources[i] = order[i]->r;
+}
+
+}  // namespace
+
 void assign_resources(Cluster& c) {
-  if (c.config.placement != Config::Placement::kDefault) {
-    // Those that matter more, then those that need their node more.
-    auto nodes_score = [](const Resource* r, const Node* n) {
-      const Place* p = r->allowed.find(n);
-      return p ? p->score : -kInfinity;
-    };
-    for (auto* r : c.resources) r->locations_applied = true;
-    std::stable_sort(c.resources.begin(), c.resources.end(), [&](const Resource* a, const Resource* b) {
-      if (a->priority != b->priority) return a->priority > b->priority;
-      const Node *na = current_node(a), *nb = current_node(b);
-      if (na && nb) {
-        const int sa = nodes_score(a, na), sb = nodes_score(b, nb);
-        if (sa != sb) return sa > sb;
-      } else if (na || nb) {
-        return na != nullptr;
-      }
-      auto max_of = [&](const Resource* r) {
-        std::vector<int> v;
-        for (const auto* n : c.nodes) v.push_back(nodes_score(r, n));
-        return v;
-      };
-      return max_of(a) > max_of(b);
-    });
-  }
+  if (c.config.placement != Config::Placement::kDefault) sort_by_need(c);
   if (c.config.have_remote_nodes)
     for (auto* r : c.resources)
       if (r->is_remote_connection) assign(c, r, r->partial_target, true);

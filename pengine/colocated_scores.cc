@@ -100,47 +100,55 @@ void add_matching(Places& nodes, const Resource* source, const Resource* target,
 
 }  // namespace
 
+namespace {
+
+// Adds what the resources that are colocated with the source, on one side or the other, like of the nodes.
+void add_further(Cluster& c, Resource* source, const Resource* target, const std::string& log_id, Places& nodes,
+                 float factor, unsigned flags) {
+  const auto list = (flags & kThisWith) ? this_with_colocations(source) : with_this_colocations(source);
+  flags |= kAvoidNegatives;
+  for (auto* next : list) {
+    if (!(flags & kThisWith) && !has_influence(*next, nullptr)) continue;
+    add_colocated_scores(c, (flags & kThisWith) ? next->primary : next->dependent, target, log_id, nodes, *next,
+                         factor * static_cast<float>(next->score) / static_cast<float>(kInfinity), flags);
+  }
+}
+
+}  // namespace
+
 void add_colocated_scores(Cluster& c, Resource* source, const Resource* target, const std::string& log_id,
                           Places& nodes, const Colocation& col, float factor, unsigned flags) {
   if (source->detect_loop) return;
+  source->detect_loop = true;
   if (is_group(source)) {
-    if (source->children.empty()) return;
-    source->detect_loop = true;
-    Resource* member = (flags & kThisWith) ? source->children.back() : source->children.front();
-    add_colocated_scores(c, member, target, log_id, nodes, col, factor, flags);
+    // The first member speaks for the others: they follow it.
+    if (!source->children.empty())
+      add_colocated_scores(c, source->children.front(), target, log_id, nodes, col, factor, flags);
     source->detect_loop = false;
     return;
   }
-  source->detect_loop = true;
   Places work = nodes;
   add_matching(work, source, target, col, factor, (flags & kOnlyPositive) != 0);
-  if (work.empty()) {
-    source->detect_loop = false;
-    return;
+  const bool available = any_available(work);
+  if (available) add_further(c, source, target, log_id, work, factor, flags);
+  // A chain that leaves no node is not followed, but for its first link.
+  if (available || !(flags & kAvoidNegatives)) {
+    if (flags & kOnlyPositive)
+      for (auto& p : work)
+        if (p.score == kUnusable) p.score = 1;
+    nodes = std::move(work);
   }
-  if (any_available(work)) {
-    const auto list = (flags & kThisWith) ? this_with_colocations(source) : with_this_colocations(source);
-    flags |= kAvoidNegatives;
-    for (auto* next : list) {
-      Resource* other = nullptr;
-      if (flags & kThisWith) {
-        other = next->primary;
-      } else {
-        if (!has_influence(*next, nullptr)) continue;
-        other = next->dependent;
-      }
-      add_colocated_scores(c, other, target, log_id, work, *next,
-                           factor * static_cast<float>(next->score) / static_cast<float>(kInfinity), flags);
-    }
-  } else if (flags & kAvoidNegatives) {
-    source->detect_loop = false;
-    return;
-  }
-  if (flags & kOnlyPositive)
-    for (auto& p : work)
-      if (p.score == kUnusable) p.score = 1;
-  nodes = std::move(work);
   source->detect_loop = false;
+}
+
+Places colocated_preferences(Cluster& c, Resource* r) {
+  Resource* source = is_group(r) && !r->children.empty() ? r->children.back() : r;
+  Places work = source->allowed;
+  if (!any_available(work)) return work;
+  r->detect_loop = source->detect_loop = true;
+  add_further(c, source, source, r->id, work, 1.0F, kThisWith);
+  r->detect_loop = source->detect_loop = false;
+  return work;
 }
 
 }  // namespace systole::pengine::engine

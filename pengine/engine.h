@@ -134,7 +134,8 @@ enum : unsigned {
   kIncludeIncompatible = 8,
   kThisWith = 16
 };
-std::vector<Resource*> colocated_resources(const Resource* r);
+// What the resource and those it is colocated with like of its nodes.
+Places colocated_preferences(Cluster& c, Resource* r);
 
 // --- Assignment ---
 void apply_node_health(Cluster& c);
@@ -158,7 +159,6 @@ void promotable_constraints(Cluster& c, Resource* clone);
 void add_promotion_scores(Cluster& c, Resource* clone);
 void assign_instances(Cluster& c, Resource* collective, const std::vector<Resource*>& instances,
                       int max_total, int max_per_node);
-bool utilization_exceeds(Cluster& c, Node* node, const Meta& need);
 const Node* ban_insufficient_capacity(Cluster& c, Resource* r);
 int compare_capacity(const Cluster& c, const Node* a, const Node* b);
 void consume_utilization(Node* node, const Resource* r);

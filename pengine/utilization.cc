@@ -15,15 +15,6 @@ void add_need(Meta& need, const Meta& more) {
     need[name] = std::to_string(number(meta_or(need, name, "0")) + number(value));
 }
 
-// Of a resource and everything in it that is not placed yet.
-void needs_of(const Resource* r, Meta& need, bool all) {
-  if (!r->children.empty()) {
-    for (const auto* child : r->children) needs_of(child, need, all);
-    return;
-  }
-  if (all || r->provisional) add_need(need, r->utilization);
-}
-
 }  // namespace
 
 int compare_capacity(const Cluster&, const Node* a, const Node* b) {
@@ -48,90 +39,119 @@ void release_utilization(Node* node, const Resource* r) {
       it->second = std::to_string(number(it->second) + number(value));
 }
 
-bool utilization_exceeds(Cluster&, Node* node, const Meta& need) {
-  for (const auto& [name, value] : need)
-    if (number(value) > number(meta_or(node->utilization, name, "0"))) return true;
-  return false;
-}
+namespace {
 
-std::vector<Resource*> colocated_resources(const Resource* r) {
-  std::vector<Resource*> out{const_cast<Resource*>(r)};
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    auto add = [&](Resource* x) {
-      if (std::find(out.begin(), out.end(), x) == out.end()) out.push_back(x);
-    };
-    if (i == 0 && is_group(r)) {
-    }
-    for (auto* col : this_with_colocations(out[i])) {
-      if (col->primary == out[i] || is_descendant(out[i], col->primary)) continue;
-      if (col->score < kInfinity) continue;
-      if (colocation_affects(out[i], col->primary, *col, true) == Influence::kScores) add(col->primary);
-    }
-    for (auto* col : with_this_colocations(out[i])) {
-      if (col->dependent == out[i] || is_descendant(out[i], col->dependent)) continue;
-      if (is_clone(out[i]) != is_clone(col->dependent) && !is_primitive(col->dependent) &&
-          !is_group(col->dependent))
-        continue;
-      if (col->score < kInfinity) continue;
-      if (colocation_affects(col->dependent, out[i], *col, true) == Influence::kScores) add(col->dependent);
-    }
+using Chain = std::vector<const Resource*>;  // In the order in which they were found.
+
+bool in(const std::set<const Resource*>& seen, const Resource* r) { return seen.contains(r); }
+
+// All that must be with the resource, directly or by way of others.
+void follow(const Resource* r, const Resource* origin, Chain& chain, std::set<const Resource*>& seen) {
+  if (is_group(r)) {
+    if (seen.insert(r).second) chain.push_back(r);
+    for (const auto* member : r->children) follow(member, origin, chain, seen);
+    return;
   }
-  return out;
+  if (!seen.insert(r).second) return;
+  chain.push_back(r);
+  for (auto* col : this_with_colocations(r))
+    if (col->primary != origin && col->score >= kInfinity && !in(seen, col->primary) &&
+        colocation_affects(r, col->primary, *col, true) == Influence::kScores)
+      follow(col->primary, origin, chain, seen);
+  for (auto* col : with_this_colocations(r)) {
+    if (col->dependent == origin || col->score < kInfinity || in(seen, col->dependent)) continue;
+    // One instance of the clone may be without the dependent.
+    if (is_clone(r) && !is_clone(col->dependent)) continue;
+    if (colocation_affects(col->dependent, r, *col, true) == Influence::kScores)
+      follow(col->dependent, origin, chain, seen);
+  }
 }
 
-// Bans nodes that cannot hold the resource and what must be with it; returns the node with most room left.
-const Node* ban_insufficient_capacity(Cluster& c, Resource* r) {
-  if (c.config.placement == Config::Placement::kDefault) return nullptr;
-  const auto group = colocated_resources(r);
-  Meta all;
-  std::set<const Resource*> counted;
-  auto count = [&](const Resource* x, Meta& need, auto&& self) -> void {
-    if (!x->children.empty()) {
-      for (const auto* child : x->children) self(child, need, self);
+// What is not placed yet of a resource needs, that another link of the chain does not count already.
+void add_unplaced(const Resource* r, const std::set<const Resource*>& chain, Meta& need) {
+  if (!r->provisional) return;
+  switch (r->variant) {
+    case Variant::kPrimitive:
+      add_need(need, r->utilization);
+      return;
+    case Variant::kGroup:
+      for (const auto* member : r->children)
+        if (member->provisional && !in(chain, member)) add_unplaced(member, chain, need);
+      return;
+    case Variant::kClone: {
+      bool counted = false;
+      for (const auto* instance : r->children) {
+        if (in(chain, instance)) {
+          counted = true;
+        } else if (std::any_of(instance->children.begin(), instance->children.end(),
+                               [&](const Resource* member) { return in(chain, member); })) {
+          add_unplaced(instance, chain, need);
+          counted = true;
+        }
+      }
+      if (!counted && !r->children.empty()) add_unplaced(r->children.front(), chain, need);
       return;
     }
-    if (x->provisional && counted.insert(x).second) add_need(need, x->utilization);
-  };
-  for (const auto* x : group) count(x, all, count);
-  bool any = false;
-  Node* most_free = nullptr;
-  for (auto& p : r->allowed) {
-    if (!node_available(p, true, false)) continue;
-    if (!utilization_exceeds(c, p.node, all)) any = true;
-    if (!most_free || compare_capacity(c, p.node, most_free) < 0) most_free = p.node;
+    case Variant::kBundle:
+      if (!r->replicas.empty()) add_unplaced(r->replicas.front().container, chain, need);
+      return;
   }
-  Meta own;
-  needs_of(r, own, false);
-  const Meta& need = any ? all : own;
-  if (group.size() < 2 && !is_clone(top(r))) most_free = nullptr;
-  if (need.empty()) return most_free;
-  for (auto& p : r->allowed)
-    if (node_available(p, true, false) && utilization_exceeds(c, p.node, need)) p.score = -kInfinity;
-  return most_free;
 }
 
+bool fits(const Node* node, const Meta& need) {
+  return std::all_of(need.begin(), need.end(), [&](const auto& n) {
+    return number(n.second) <= number(meta_or(node->utilization, n.first, "0"));
+  });
+}
+
+}  // namespace
+
+// Bans nodes that cannot hold the resource with all that must be with it or, if none can, the resource alone; then
+// returns the node with most room.
+const Node* ban_insufficient_capacity(Cluster& c, Resource* r) {
+  if (c.config.placement == Config::Placement::kDefault) return nullptr;
+  Chain chain;
+  std::set<const Resource*> seen;
+  follow(r, r, chain, seen);
+  Meta all;
+  for (const auto* x : chain) add_unplaced(x, seen, all);
+  bool any = false;
+  const Node* most_free = nullptr;
+  for (const auto& p : r->allowed) {
+    if (!node_available(p, true, false)) continue;
+    any |= fits(p.node, all);
+    if (!most_free || compare_capacity(c, p.node, most_free) < 0) most_free = p.node;
+  }
+  const Meta& need = any ? all : r->utilization;
+  for (auto& p : r->allowed)
+    if (node_available(p, true, false) && !fits(p.node, need)) p.score = -kInfinity;
+  return any ? nullptr : most_free;
+}
+
+namespace {
+
+// "All that leaves the node has left it": what comes to it waits for that.
+Action* load_stopped(Cluster& c, Node* node) {
+  const std::string task = "load_stopped_" + node->name;
+  Action*& a = c.singletons[task];
+  if (!a) {
+    a = make_action(c, nullptr, task, task, nullptr, false);
+    a->pseudo = a->runnable = true;
+    a->node = node;
+  }
+  return a;
+}
+
+}  // namespace
+
 void create_utilization_constraints(Cluster& c, Resource* r, const std::vector<Node*>& allowed) {
-  for (Node* current : r->running_on) {
-    const std::string task = "load_stopped_" + current->name;
-    Action*& stopped = c.singletons[task];
-    if (!stopped) {
-      stopped = make_action(c, nullptr, task, task, nullptr, true);
-      stopped->pseudo = true;
-    }
-    if (!stopped->node) stopped->node = current;
-    new_ordering(c, r, op_key(r->id, "stop", 0), nullptr, nullptr, "", stopped, kIfOnSameNodeOrTarget);
-  }
-  for (Node* next : allowed) {
-    const std::string task = "load_stopped_" + next->name;
-    Action*& stopped = c.singletons[task];
-    if (!stopped) {
-      stopped = make_action(c, nullptr, task, task, nullptr, true);
-      stopped->pseudo = true;
-      stopped->node = next;
-    }
-    new_ordering(c, nullptr, "", stopped, r, op_key(r->id, "start", 0), nullptr, kIfOnSameNodeOrTarget);
-    new_ordering(c, nullptr, "", stopped, r, op_key(r->id, "migrate_to", 0), nullptr, kIfOnSameNodeOrTarget);
-  }
+  for (Node* current : r->running_on)
+    new_ordering(c, r, op_key(r->id, "stop", 0), nullptr, nullptr, "", load_stopped(c, current),
+                 kIfOnSameNodeOrTarget);
+  for (Node* next : allowed)
+    for (const char* task : {"start", "migrate_to"})
+      new_ordering(c, nullptr, "", load_stopped(c, next), r, op_key(r->id, task, 0), nullptr,
+                   kIfOnSameNodeOrTarget);
 }
 
 }  // namespace systole::pengine::engine
