@@ -53,8 +53,8 @@ Symmetry symmetry_of(Cluster& c, pugi::xml_node xml, Kind kind, const std::strin
 }
 
 std::uint32_t flags_for(Kind kind, const std::string& first, Symmetry symmetry) {
-  std::uint32_t flags = kOrdered;
-  if (kind == Kind::kSerialize) flags |= kSerialize;
+  // Serialized ones never run at once, in whichever order.
+  std::uint32_t flags = kind == Kind::kSerialize ? kSerialize : kOrdered;
   if (kind == Kind::kMandatory) {
     if (symmetry == Symmetry::kAsymmetric)
       flags |= kAsymmetric;

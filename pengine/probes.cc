@@ -266,7 +266,7 @@ void probe_as_stop(const Ordering& o) {
 
 void order_probes(Cluster& c) {
   for (auto* r : c.resources) orders_for(r);
-  for (std::size_t i = c.orderings.size(); i-- > 0;) probe_as_stop(c.orderings[i]);
+  for (const auto& o : c.orderings) probe_as_stop(o);
 }
 
 }  // namespace systole::pengine::engine

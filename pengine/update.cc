@@ -515,7 +515,8 @@ void block_colocation_dependents(Cluster& c, Action* a) {
 }
 
 void apply_orderings(Cluster& c) {
-  for (std::size_t i = c.orderings.size(); i-- > 0;) {
+  // As they were made: what only a later one brings into being is none of an earlier one's business.
+  for (std::size_t i = 0; i < c.orderings.size(); ++i) {
     const Ordering o = c.orderings[i];
     if (!o.first_rsc) {
       if (!o.first) continue;
