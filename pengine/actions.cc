@@ -9,11 +9,10 @@ namespace systole::pengine::engine {
 
 const OpDef* find_op(const Resource* r, std::string_view task, std::int64_t interval_ms,
                      bool include_disabled) {
-  for (const OpDef* op : r->ops) {
-    if (op->name != task || op->interval_ms != interval_ms) continue;
-    if (!include_disabled && !op->enabled) continue;
-    return op;
-  }
+  for (const OpDef* op : r->ops)
+    if (op->name == task && op->interval_ms == interval_ms && (include_disabled || op->enabled)) return op;
+  // Both halves of a live migration may be configured as one.
+  if (task == "migrate_to" || task == "migrate_from") return find_op(r, "migrate", 0, include_disabled);
   return nullptr;
 }
 
@@ -300,86 +299,6 @@ bool order_actions(Action* first, Action* then, std::uint32_t flags) {
   first->after.push_back(Relation{then, flags, at->second});
   at->second = static_cast<int>(first->after.size()) - 1;
   return true;
-}
-
-// --- Fencing requests ---
-
-bool can_fence(Cluster& c, const Node* node) {
-  if (is_guest(node)) {
-    for (const Node* host : node->remote->container->running_on)
-      if (!host->online && !can_fence(c, host)) return false;
-    return true;
-  }
-  if (!c.config.fencing || !c.config.have_stonith_resource) return false;
-  if (c.config.have_quorum || c.config.no_quorum == Config::NoQuorum::kIgnore) return true;
-  return node && node->online;
-}
-
-namespace {
-// Would fencing be delayed in favour of the node that has more to lose?
-std::int64_t node_priority_delay(const Cluster& c, const Node* node) {
-  if (c.config.priority_fencing_delay_ms <= 0 || is_guest_or_remote(node)) return 0;
-  int online = 0, members = 0, top_priority = 0, lowest = 0;
-  bool any = false;
-  for (const Node* n : c.nodes) {
-    if (n->kind != NodeKind::kCluster) continue;
-    ++members;
-    if (n->online) ++online;
-    if (!any) top_priority = lowest = n->priority;
-    any = true;
-    top_priority = std::max(top_priority, n->priority);
-    lowest = std::min(lowest, n->priority);
-  }
-  if (online > members / 2 || lowest == top_priority || node->priority < top_priority) return 0;
-  return c.config.priority_fencing_delay_ms;
-}
-}  // namespace
-
-Action* fence_op(Cluster& c, Node* node, const char* op, bool optional, const std::string& reason,
-                 bool priority_delay) {
-  const std::string what = op ? op : c.config.fencing_action;
-  const std::string key = fmt::format("stonith-{}-{}", node->name, what);
-  Action*& a = c.singletons[key];
-  if (!a) {
-    a = make_action(c, nullptr, key, "stonith", node, true);
-    a->meta["on_node"] = node->name;
-    a->meta["on_node_uuid"] = node->id;
-    a->meta["stonith_action"] = what;
-  }
-  if (c.config.priority_fencing_delay_ms > 0 &&
-      (priority_delay || a->meta.contains("priority-fencing-delay")) &&
-      !a->meta.contains("priority-fencing-delay")) {
-    const std::int64_t delay = node_priority_delay(c, node);
-    a->meta["priority-fencing-delay"] = std::to_string(delay / 1000);
-  }
-  if (!optional && can_fence(c, node)) {
-    a->optional = false;
-    if (!reason.empty()) set_reason(a, reason, false);
-  } else if (!reason.empty() && a->reason.empty()) {
-    a->reason = reason;
-  }
-  return a;
-}
-
-void fence_node(Cluster& c, Node* node, const std::string& reason, bool priority_delay) {
-  if (is_guest(node)) {
-    Resource* container = node->remote->container;
-    if (!container->failed && container->managed) {
-      node->remote_requires_reset = true;
-      container->failed = container->stop_if_failed = true;
-    }
-  } else if (node->kind == NodeKind::kRemote && !node->remote) {
-    node->unclean = true;
-    fence_op(c, node, nullptr, true, reason, false);
-  } else if (is_remote(node)) {
-    if (node->remote && !node->remote->managed) return;
-    node->remote_requires_reset = true;
-    node->unclean = true;
-    fence_op(c, node, nullptr, true, reason, false);
-  } else {
-    node->unclean = true;
-    fence_op(c, node, nullptr, true, reason, priority_delay);
-  }
 }
 
 Action* clear_fail_count(Cluster& c, Resource* r, Node* node, const std::string& why) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pengine/engine.h"
+#include "pengine/history.h"
 
 namespace systole::pengine {
 namespace {
@@ -176,7 +177,7 @@ class Reader {
 
   std::string probe_failure(const Resource* r, const Node* node) const {
     for (const engine::FailedOp& failed : c_.failed_ops) {
-      const bool probe = failed.op.task == "monitor" && failed.op.interval_ms == 0;
+      const bool probe = engine::mask_probe_failure(failed.op);
       const bool same = failed.resource == r ||
                         (failed.resource != nullptr && failed.resource->def == r->def && !r->unique);
       if (probe && same && (node == nullptr || failed.node == node)) return ocf_words(failed.op.rc);

@@ -81,7 +81,7 @@ namespace {
 
 struct RefSet {
   std::string id, role, score_text;
-  bool sequential = true;
+  bool sequential = true, with_previous = true;
   std::vector<Resource*> refs;
 };
 
@@ -97,7 +97,9 @@ void inside_set(Cluster& c, const RefSet& set, int score, const std::string& inf
   for (std::size_t i = 0; i < set.refs.size(); ++i) {
     Resource* r = set.refs[i];
     if (score > 0) {
-      if (with) new_colocation(c, set.id, "", score, r, with, role, role, influence_of(influence, r));
+      if (with)
+        new_colocation(c, set.id, "", score, set.with_previous ? r : with, set.with_previous ? with : r, role, role,
+                       influence_of(influence, r));
       with = r;
     } else {
       for (std::size_t j = 0; j < i; ++j)
@@ -125,8 +127,8 @@ void unpack_colocation(Cluster& c, pugi::xml_node xml) {
   const int score = parse_score(xml.attribute("score").value());
   if (*xml.attribute("rsc").value()) {
     const std::string rsc = xml.attribute("rsc").value(), with = xml.attribute("with-rsc").value();
-    RefSet a{id + "-0", xml.attribute("rsc-role").value(), "", false, resolve(c, rsc, id)};
-    RefSet b{id + "-1", xml.attribute("with-rsc-role").value(), "", false, resolve(c, with, id)};
+    RefSet a{id + "-0", xml.attribute("rsc-role").value(), "", false, true, resolve(c, rsc, id)};
+    RefSet b{id + "-1", xml.attribute("with-rsc-role").value(), "", false, true, resolve(c, with, id)};
     if (a.refs.empty())
       c.error(fmt::format("Ignoring constraint '{}' because resource '{}' does not exist", id, rsc));
     else if (b.refs.empty())
@@ -142,6 +144,9 @@ void unpack_colocation(Cluster& c, pugi::xml_node xml) {
     set.role = set_xml.attribute("role").value();
     set.score_text = set_xml.attribute("score").value();
     set.sequential = !is_false(set_xml.attribute("sequential").value());
+    // Anything but "group" (an old attribute) turns the direction round.
+    const std::string_view ordering = set_xml.attribute("ordering").value();
+    set.with_previous = ordering.empty() || same_text(ordering, "group");
     for (auto ref : set_xml.children("resource_ref")) {
       const auto list = resolve(c, ref.attribute("id").value(), id);
       if (list.empty())

@@ -16,6 +16,7 @@ void reload_resource(Cluster& c, Resource* r, Node* node) {
     return;
   }
   r->reload = true;
+  trigger_unfencing(c, r, node, "Device parameters changed (reload)");
   Action* a = make_action(c, r, op_key(r->id, "reload-agent", 0), "reload-agent", node, false);
   set_reason(a, "resource definition change", false);
   new_ordering(c, nullptr, "", a, r, op_key(r->id, "stop", 0), nullptr, kOrdered | kThenCancelsFirst);
@@ -31,11 +32,12 @@ void schedule_cleanup(Cluster& c, Resource* r, Node* node, bool optional) {
 
 namespace {
 
-void force_restart(Cluster& c, Resource* r, Node* node) {
-  Action* required = make_action(c, r, op_key(r->id, "start", 0), "start", nullptr, false);
-  required->optional = false;
+// The operation has to be done again with what is configured now.
+void require_anew(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
+  const std::string task = op.interval_ms > 0 ? op.task : "start";
+  Action* required = make_action(c, r, op_key(r->id, task, op.interval_ms), task, nullptr, false);
   set_reason(required, "resource definition change", true);
-  if (c.config.unfencing && r->fence_device) (void)node;
+  trigger_unfencing(c, r, node, "Device parameters changed");
 }
 
 // True when the operation's definition is not what it was.
@@ -53,13 +55,13 @@ bool check_op(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
     case ParameterChange::kUnknown:
       return false;
     case ParameterChange::kReload:
-      reload_resource(c, r, node);
-      return true;
-    case ParameterChange::kRestart:
       if (op.interval_ms > 0)
         reschedule_recurring(c, r, op.task, op.interval_ms, node);
       else
-        force_restart(c, r, node);
+        reload_resource(c, r, node);
+      return true;
+    case ParameterChange::kRestart:
+      require_anew(c, r, node, op);
       return true;
   }
   return false;
@@ -72,6 +74,7 @@ bool agent_changed(Cluster& c, Resource* r, Node* node, pugi::xml_node xml, bool
   };
   const bool changed = differs("class", r->def->agent_class) || differs("provider", r->def->provider) ||
                        differs("type", r->def->type);
+  if (changed) trigger_unfencing(c, r, node, "Device definition changed");
   if (changed && active) {
     stop_action(c, r, node, false);
     r->start_pending = true;

@@ -199,6 +199,8 @@ void fencing_and_shutdowns(Cluster& c);
 void order_stops_before_fencing(Cluster& c, Resource* r, Action* fence);
 void order_vs_fencing(Cluster& c, Resource* r, Action* stonith_op);
 void order_vs_unfencing(Cluster& c, Resource* r, Node* node, Action* a, std::uint32_t flags);
+// A fencing device that changed may have to unlock its nodes again, or the node all that it keeps locked.
+void trigger_unfencing(Cluster& c, Resource* r, Node* node, const char* why);
 void shutdown_ordering(Cluster& c, Node* node, Action* shutdown);
 void order_after_each(Action* first, const std::vector<Action*>& list);
 void apply_orderings(Cluster& c);

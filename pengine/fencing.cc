@@ -105,6 +105,16 @@ void order_vs_unfencing(Cluster& c, Resource* r, Node* node, Action* a, std::uin
   }
 }
 
+void trigger_unfencing(Cluster& c, Resource* r, Node* node, const char* why) {
+  if (!c.config.unfencing || (r && !r->fence_device)) return;
+  auto fit = [](const Node* n) { return n->online && !n->unclean && !n->shutdown; };
+  if (node && fit(node))
+    fence_op(c, node, "on", false, why, false);
+  else if (r)
+    for (const auto& p : r->allowed)
+      if (fit(p.node)) fence_op(c, p.node, "on", false, why, false);
+}
+
 void shutdown_ordering(Cluster& c, Node* node, Action* shutdown) {
   for (Action* a : c.actions) {
     if (!a->resource || a->node != node || a->task != "stop") continue;

@@ -121,8 +121,15 @@ pengine::Action render(Cluster& c, const Action* a) {
       g.internal_key = a->key;
       g.key = known_as + a->key.substr(r->id.size());
     }
-    g.resource = r->removed ? known_as : base;
-    g.long_id = r->id;
+    if (r->removed && known_as != r->id) {
+      g.resource = known_as;
+      g.long_id = r->id;
+    } else if (!r->unique) {
+      g.resource = base;
+      g.long_id = known_as;
+    } else {
+      g.resource = r->id;
+    }
     g.agent_class = r->def->agent_class;
     g.provider = r->def->provider;
     g.agent_type = r->def->type;
@@ -164,7 +171,7 @@ pengine::Action render(Cluster& c, const Action* a) {
     if (op && op->role != Role::kUnknown) meta["role"] = role_name(op->role);
     if (a->interval_ms > 0) meta["interval"] = std::to_string(a->interval_ms);
     if (a->task == "cancel") meta["operation"] = a->cancel_task;
-    meta["name"] = task;
+    if (op) meta["name"] = op->name;
     for (const auto& [n, v] : meta) {
       std::string name = "CRM_meta_" + n;
       std::replace(name.begin(), name.end(), '-', '_');

@@ -420,11 +420,12 @@ void add_running(Cluster& c, Resource* r, Node* node, bool failed) {
   r->running_on.push_back(node);
   if (is_primitive(r)) {
     node->running.push_back(r);
-    if (r->priority > 0 || true) {
-      const bool doubled = r->role == Role::kPromoted && !failed;
-      int p = r->priority;
-      if (p != 0 && doubled) p = add_scores(p, p > 0 ? 1 : -1);
-      if (!(failed && r->parent == nullptr && false)) node->priority = add_scores(node->priority, p);
+    // What runs well counts when one node has to be fenced before another; on a guest, for its host too.
+    if (!failed && r->priority != 0) {
+      const int p = r->priority + (r->role == Role::kPromoted ? 1 : 0);
+      node->priority = add_scores(node->priority, p);
+      if (is_guest(node))
+        for (Node* host : node->remote->container->running_on) host->priority = add_scores(host->priority, p);
     }
     if (node->maintenance) {
       r->managed = false;

@@ -78,6 +78,8 @@ void collect(Resource* r, bool activity, Notify& n) {
   if (!activity) return;
   for (Action* a : r->actions) {
     if (a->optional || !a->node) continue;
+    // What cannot run is not announced, but for the stop that fencing will stand for.
+    if (!a->runnable && !(a->task == "stop" && a->node->unclean)) continue;
     if (a->task == "start")
       n.start.emplace_back(r, a->node);
     else if (a->task == "stop")
@@ -90,14 +92,13 @@ void collect(Resource* r, bool activity, Notify& n) {
 }
 
 // What agents get to see: CRM_meta_notify_start_resource and so on.
-void fill_keys(Cluster& c, Notify& n) {
+void fill_keys(Cluster& c, const Resource* clone, Notify& n) {
   auto put = [&](const char* name, std::vector<Entry> list) {
     std::sort(list.begin(), list.end(),
               [](const Entry& a, const Entry& b) { return a.first->id < b.first->id; });
     std::string resources, nodes;
     for (const auto& [r, node] : list) {
-      const std::string id = r->unique ? r->id : r->id;
-      resources += (resources.empty() ? "" : " ") + id;
+      resources += (resources.empty() ? "" : " ") + r->id;
       if (node) nodes += (nodes.empty() ? "" : " ") + node->name;
     }
     n.keys[fmt::format("notify_{}_resource", name)] = resources.empty() ? " " : resources;
@@ -114,13 +115,17 @@ void fill_keys(Cluster& c, Notify& n) {
   put("unpromoted", n.unpromoted);
   put("slave", n.unpromoted);
   n.keys.erase("notify_inactive_uname");
-  std::string all, available;
+  auto add = [](std::string& names, const Node* node) { names += (names.empty() ? "" : " ") + node->name; };
+  std::string all, hosts, available;
   for (const Node* node : c.nodes) {
-    all += (all.empty() ? "" : " ") + node->name;
-    if (node->online) available += (available.empty() ? "" : " ") + node->name;
+    add(all, node);
+    const Node* host = is_guest(node) ? current_node(node->remote->container) : nullptr;
+    add(hosts, host ? host : node);
+    if (clone->allowed.find(node)) add(available, node);
   }
   n.keys["notify_all_uname"] = all;
   n.keys["notify_available_uname"] = available;
+  if (meta_or(clone->meta, "container-attribute-target", "") == "host") n.keys["notify_all_hosts"] = hosts;
 }
 
 Action* notify_action(Cluster& c, Resource* r, Node* node, Action* op, Action* done, const Notify& n) {
@@ -128,8 +133,9 @@ Action* notify_action(Cluster& c, Resource* r, Node* node, Action* op, Action* d
   const std::string key = fmt::format("{}_{}_notify_{}_0", r->id, meta_or(op->meta, "notify_type", "pre"),
                                       meta_or(op->meta, "notify_operation", ""));
   Action* a = make_action(c, r, key, "notify", node, op->optional);
+  // What the notification has by itself stays.
+  for (const auto& [name, value] : op->meta) a->meta.emplace(name, value);
   for (const auto& [name, value] : n.keys) a->meta[name] = value;
-  for (const auto& [name, value] : op->meta) a->meta[name] = value;
   order_actions(op, a, kOrdered);
   order_actions(a, done, kOrdered);
   return a;
@@ -158,7 +164,7 @@ void create_for(Cluster& c, Resource* r, const Notify& n) {
   if ((starts && n.start.empty()) || (promotes && n.promote.empty()) || (demotes && n.demote.empty())) return;
   if (r->role != Role::kStopped && (stops || demotes)) {
     for (Node* node : r->running_on) {
-      stop = find_action(r->actions, "", "stop", node);
+      stop = find_action(r->actions, "", "stop", nullptr);
       if (stop && stop->pseudo && (node->unclean || node->remote_requires_reset)) continue;
       notify_action(c, r, node, n.pre, n.pre_done, n);
       if (demotes || !stop || stop->optional) post_notify(c, r, node, n);
@@ -205,7 +211,7 @@ void create_notifications(Cluster& c) {
     for (Notify* n : {&r->start_notify, &r->stop_notify, &r->promote_notify, &r->demote_notify}) {
       if (n->task.empty()) continue;
       collect(r, true, *n);
-      fill_keys(c, *n);
+      fill_keys(c, r, *n);
       create_for(c, r, *n);
     }
 }
@@ -215,7 +221,7 @@ void notify_after_fencing(Cluster& c, Resource* r, Action* stop, Action* stonith
   Notify n = pseudo_ops(c, r, "stop", nullptr, stonith);
   collect(r, false, n);
   n.stop.emplace_back(r, stop->node);
-  fill_keys(c, n);
+  fill_keys(c, top(r), n);
   create_for(c, top(r), n);
 }
 

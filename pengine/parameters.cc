@@ -133,24 +133,30 @@ bool only_hidden_differ(const Resource& r, const HistoryOp& op, const Meta& all)
 
 }  // namespace
 
+Meta secure_parameters(const Resource&, const Meta& all) { return digest_subset(all, " passwd password user ", false); }
+
 ParameterChange compare_parameters(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
-  if (op.digest.empty()) return ParameterChange::kUnknown;
+  if (op.digest.empty() && op.restart_digest.empty()) return ParameterChange::kUnknown;
   // What is configured is what a start would use, however the resource came to be active.
   const std::string task = op.interval_ms == 0 ? "start" : op.task;
   const Meta all = digest_parameters(c, r, node, task, op.interval_ms);
   if (only_hidden_differ(*r, op, all)) return ParameterChange::kNone;
   if (!op.restart_digest.empty()) {
-    const Meta restart = digest_subset(all, op.restart_params, true);
-    if (digest(restart) != op.restart_digest) return ParameterChange::kRestart;
+    const bool listed = static_cast<bool>(op.xml.attribute("op-force-restart"));
+    if (digest(listed ? digest_subset(all, op.restart_params, true) : all) != op.restart_digest)
+      return ParameterChange::kRestart;
   }
+  if (op.digest.empty()) return ParameterChange::kUnknown;
   if (digest(all) == op.digest) return ParameterChange::kNone;
-  if (op.interval_ms > 0) return ParameterChange::kRestart;
-  return op.restart_digest.empty() ? ParameterChange::kRestart : ParameterChange::kReload;
+  if (op.interval_ms > 0) return ParameterChange::kReload;
+  // Parameters of the start itself take effect by starting only.
+  const OpDef* start = find_op(r, task, 0, true);
+  const bool own = start && !start->parameters.empty();
+  return op.restart_digest.empty() || own ? ParameterChange::kRestart : ParameterChange::kReload;
 }
 
 bool parameters_changed_since(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
-  if (op.task != "start" && op.task != "monitor" && op.task != "promote" && op.task != "migrate_from")
-    return false;
+  if (op.task != "start" && op.task != "monitor") return false;
   if (r->removed) return false;
   if (has_remote_params(parameters(c, r, node))) return false;
   const auto change = compare_parameters(c, r, node, op);

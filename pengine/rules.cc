@@ -248,12 +248,15 @@ int compare_typed(const std::string& type, const std::string& a, const std::stri
       }
       return 0;
     }
+    // What is no number is compared as text.
     if (type == "integer") {
-      const auto x = parse_int(a).value_or(0), y = parse_int(b).value_or(0);
-      return x < y ? -1 : x > y;
+      const auto x = parse_int(a), y = parse_int(b);
+      if (x && y) return *x < *y ? -1 : *x > *y;
+    } else {
+      char *end_x = nullptr, *end_y = nullptr;
+      const double x = std::strtod(a.c_str(), &end_x), y = std::strtod(b.c_str(), &end_y);
+      if (end_x != a.c_str() && end_y != b.c_str()) return x < y ? -1 : x > y;
     }
-    const double x = std::strtod(a.c_str(), nullptr), y = std::strtod(b.c_str(), nullptr);
-    return x < y ? -1 : x > y;
   }
   std::string x = a, y = b;
   auto lower = [](std::string& s) {

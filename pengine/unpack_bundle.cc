@@ -124,10 +124,11 @@ Definition container_definition(const BundleConfig& b, const BundleReplica& repl
   p.emplace_back("mount_points", dirs);
   if (inner) {
     p.emplace_back("run_cmd", b.command.empty() ? "/usr/sbin/pacemaker-remoted" : b.command);
-    p.emplace_back("monitor_cmd", "/bin/true");
   } else if (!b.command.empty()) {
     p.emplace_back("run_cmd", b.command);
   }
+  // Whether the container lives; what is inside is watched by itself, if at all.
+  p.emplace_back("monitor_cmd", "/bin/true");
   d.operations.push_back(monitor_op(d.id, "60s", nullptr));
   return d;
 }
