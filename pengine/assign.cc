@@ -216,7 +216,7 @@ Node* assign_group(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fai
   set_next_role(r, r->children.front()->next_role, "first group member");
   r->assigning = false;
   r->provisional = false;
-  return first;
+  return r->members_together ? first : nullptr;
 }
 
 Node* assign(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fail) {

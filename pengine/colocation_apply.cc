@@ -241,6 +241,14 @@ int apply_colocation(Cluster& c, Resource* dependent, Resource* primary, const C
   if (for_dependent) {
     if (is_group(dependent)) {
       if (dependent->children.empty()) return 0;
+      if (!dependent->members_together) {
+        if (col.score < kInfinity)
+          for (auto* member : dependent->children) apply_colocation(c, member, primary, col, true);
+        else
+          c.error(fmt::format("{}: Cannot perform mandatory colocation between non-colocated group and {}",
+                              dependent->id, primary->id));
+        return 0;
+      }
       // The others follow their first member.
       const int delta = apply_colocation(c, dependent->children.front(), primary, col, true);
       dependent->priority = add_scores(dependent->priority, delta);
@@ -258,6 +266,14 @@ int apply_colocation(Cluster& c, Resource* dependent, Resource* primary, const C
     }
     case Variant::kGroup:
       if (primary->provisional || primary->children.empty()) return 0;
+      if (!primary->members_together) {
+        if (col.score < kInfinity)
+          for (auto* member : primary->children) apply_colocation(c, dependent, member, col, false);
+        else
+          c.error(fmt::format("{}: Cannot perform mandatory colocation with non-colocated group {}", dependent->id,
+                              primary->id));
+        return 0;
+      }
       // All of the group must be up for a mandatory one; its beginning is enough for a preference.
       return apply_colocation(c, dependent,
                               col.score >= kInfinity ? primary->children.back() : primary->children.front(),

@@ -188,7 +188,7 @@ void apply_location(Resource* r, const Location& l) {
     bool first = true;
     for (auto* member : r->children) {
       // Later members follow the first by colocation; they only need to be allowed.
-      apply_one(member, l, !first);
+      apply_one(member, l, !first && r->members_together);
       first = false;
     }
     return;

@@ -117,11 +117,15 @@ Definition implicit_remote_definition(const std::string& id, const std::string& 
   monitor.interval_ms = 30000;
   monitor.attributes = {{"id", monitor.id}, {"name", "monitor"}, {"interval", "30s"}, {"timeout", "30s"}};
   d.operations.push_back(std::move(monitor));
-  if (auto v = meta_of(options, "remote-connect-timeout")) {
+  // Of a guest; a bundle's connection has no such option.
+  if (auto v = meta_of(options, "remote-node")) {
     OpDef start;
     start.id = id + "-start-interval-0";
     start.name = "start";
-    start.attributes = {{"id", start.id}, {"name", "start"}, {"interval", "0"}, {"timeout", std::string(*v)}};
+    start.attributes = {{"id", start.id},
+                        {"name", "start"},
+                        {"interval", "0"},
+                        {"timeout", meta_or(options, "remote-connect-timeout", "60s")}};
     d.operations.push_back(std::move(start));
   }
   return d;

@@ -73,6 +73,21 @@ Node* router_for(const Action* a) {
 
 }  // namespace
 
+namespace {
+
+// Where the guest is while the action takes place: what brings down happens before it moves, what brings up after.
+const Node* physical_host(const Action* a) {
+  if (!a->node || !is_guest(a->node)) return nullptr;
+  const std::string task = a->task == "notify" ? meta_or(a->meta, "notify_operation", "") : a->task;
+  const Resource* container = a->node->remote->container;
+  if (task == "stop" || task == "stopped" || task == "demote" || task == "demoted") return current_node(container);
+  if (task == "start" || task == "running" || task == "monitor" || task == "promote" || task == "promoted")
+    return container->assigned;
+  return nullptr;
+}
+
+}  // namespace
+
 void add_action_meta(const Resource* r, Meta& out) {
   // Identity of the instance, and what of its ancestors agents must know.
   for (const Resource* p = r; p; p = p->parent) {
@@ -92,10 +107,11 @@ void add_action_meta(const Resource* r, Meta& out) {
         add("master_node_max", std::to_string(p->promoted_node_max));
       }
     }
-    if (auto t = meta_of(p->meta, "container-attribute-target"))
-      add("container_attribute_target", std::string(*t));
-    if (p->container && is_primitive(p) && p == r) add("container", p->container->id);
+    if (p->container) out["CRM_meta_container"] = p->container->id;
   }
+  if (auto guest = meta_of(r->meta, "remote-node")) out.emplace("CRM_meta_remote_node", *guest);
+  if (r->replica && r->replica->child == r && !r->replica->ip_address.empty())
+    out.emplace("pcmk_external_ip", r->replica->ip_address);
 }
 
 namespace {
@@ -126,7 +142,7 @@ pengine::Action render(Cluster& c, const Action* a) {
       g.long_id = r->id;
     } else if (!r->unique) {
       g.resource = base;
-      g.long_id = known_as;
+      g.long_id = known_as == base ? r->id : known_as;
     } else {
       g.resource = r->id;
     }
@@ -165,7 +181,6 @@ pengine::Action render(Cluster& c, const Action* a) {
     meta["timeout"] = std::to_string(parse_interval_ms(meta_or(meta, "timeout", "20s"), 20000));
     if (auto d = meta_of(meta, "start-delay")) meta["start-delay"] = std::to_string(parse_interval_ms(*d));
     meta.erase("interval");
-    meta.erase("enabled");
     meta.erase("role");
     meta.erase("interval-origin");
     if (op && op->role != Role::kUnknown) meta["role"] = role_name(op->role);
@@ -191,10 +206,11 @@ pengine::Action render(Cluster& c, const Action* a) {
     attributes["CRM_meta_on_node_uuid"] = a->node->id;
     if (!a->pseudo && a->task != "stonith")
       if (const Node* router = router_for(a); router && router != a->node) g.router_node = router->name;
-    if (is_guest(a->node))
-      if (const Node* host = a->node->remote->container->assigned ? a->node->remote->container->assigned
-                                                                  : current_node(a->node->remote->container))
-        attributes["CRM_meta_physical_host"] = host->name;
+    if (const Node* host = physical_host(a); host && r) {
+      attributes["CRM_meta_physical_host"] = host->name;
+      if (auto t = meta_of(r->meta, "container-attribute-target"))
+        attributes["CRM_meta_container_attribute_target"] = *t;
+    }
   }
   for (auto& [n, v] : attributes) g.attributes.emplace_back(n, v);
   return g;

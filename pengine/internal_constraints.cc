@@ -63,6 +63,34 @@ void primitive(Cluster& c, Resource* r) {
   if (r->is_remote_connection || r->fence_device) avoid_remote_nodes(r);
 }
 
+// The group goes down when its members do, the last to do so being the first member, and is up when all of them are.
+void between_group_and_member(Cluster& c, Resource* g, Resource* m, bool promotable, bool first) {
+  const std::uint32_t down = kThenImpliesFirstGraphed | (first ? kOrdered : 0u);
+  const std::uint32_t after_down = first ? kFirstImpliesThen : kFirstImpliesThenGraphed;
+  constexpr std::uint32_t kUp = kUnrunnableFirstBlocks | kFirstImpliesThen | kFirstImpliesThenGraphed;
+  if (promotable) {
+    order_tasks(c, g, "demote", m, "demote", down);
+    order_tasks(c, m, "demote", g, "demoted", after_down);
+    order_tasks(c, m, "promote", g, "promoted", kUp);
+    order_tasks(c, g, "promote", m, "promote", kThenImpliesFirstGraphed);
+  }
+  order_stops(c, g, m, down);
+  order_tasks(c, m, "stop", g, "stopped", after_down);
+  order_starts(c, g, m, kThenImpliesFirstGraphed);
+  order_tasks(c, m, "start", g, "running", kUp);
+}
+
+void after_member(Cluster& c, Resource* previous, Resource* m, bool promotable) {
+  order_starts(c, previous, m, kFirstImpliesThen | kUnrunnableFirstBlocks);
+  order_stops(c, m, previous, kOrdered | kIntermediateStop);
+  // An inactive one before an active one, as when it is new: nothing else would keep its start waiting.
+  if (!m->running_on.empty() && previous->running_on.empty())
+    order_tasks(c, m, "stop", previous, "start", kThenImpliesFirst | kUnrunnableFirstBlocks);
+  if (!promotable) return;
+  order_tasks(c, previous, "promote", m, "promote", kFirstImpliesThen | kUnrunnableFirstBlocks);
+  order_tasks(c, m, "demote", previous, "demote", kOrdered);
+}
+
 void group(Cluster& c, Resource* g) {
   order_tasks(c, g, "stop", g, "stopped", kUnrunnableFirstBlocks);
   order_tasks(c, g, "stopped", g, "start", kOrdered);
@@ -70,39 +98,21 @@ void group(Cluster& c, Resource* g) {
   const bool promotable = top(g)->promotable;
   Resource *previous = nullptr, *last_active = nullptr;
   for (Resource* m : g->children) {
-    std::uint32_t down = kThenImpliesFirstGraphed, after_down = kFirstImpliesThenGraphed;
     internal_constraints(c, m);
-    if (!previous) {
-      down |= kOrdered;
-      after_down |= kFirstImpliesThen;
-    } else {
+    if (previous && g->members_together)
       new_colocation(c, "#group-members", "", kInfinity, m, previous, Role::kUnknown, Role::kUnknown,
                      m->critical);
-    }
-    constexpr std::uint32_t kUp = kUnrunnableFirstBlocks | kFirstImpliesThen | kFirstImpliesThenGraphed;
-    if (promotable) {
-      order_tasks(c, g, "demote", m, "demote", down);
-      order_tasks(c, m, "demote", g, "demoted", after_down);
-      order_tasks(c, m, "promote", g, "promoted", kUp);
-      order_tasks(c, g, "promote", m, "promote", kThenImpliesFirstGraphed);
-    }
-    order_stops(c, g, m, down);
-    order_tasks(c, m, "stop", g, "stopped", after_down);
-    order_starts(c, g, m, kThenImpliesFirstGraphed);
-    order_tasks(c, m, "start", g, "running", kUp);
-    if (previous) {
-      order_starts(c, previous, m, kFirstImpliesThen | kUnrunnableFirstBlocks);
-      order_stops(c, m, previous, kOrdered | kIntermediateStop);
-      if (!m->running_on.empty() && previous->running_on.empty())
-        order_tasks(c, m, "stop", previous, "start", kThenImpliesFirst | kUnrunnableFirstBlocks);
-      if (promotable) {
-        order_tasks(c, previous, "promote", m, "promote", kFirstImpliesThen | kUnrunnableFirstBlocks);
-        order_tasks(c, m, "demote", previous, "demote", kOrdered);
-      }
+    between_group_and_member(c, g, m, promotable, g->ordered && !previous);
+    if (!g->ordered) {
+      constexpr std::uint32_t kUp = kFirstImpliesThen | kUnrunnableFirstBlocks | kThenImpliesFirstGraphed;
+      order_starts(c, g, m, kUp);
+      if (promotable) order_tasks(c, g, "promote", m, "promote", kUp);
+    } else if (previous) {
+      after_member(c, previous, m, promotable);
     }
     if (!m->running_on.empty()) {
-      if (previous && previous->running_on.empty() && last_active && !last_active->running_on.empty())
-        order_stops(c, m, last_active, kOrdered);
+      // Of a partially active group, what is active stops in sequence.
+      if (g->ordered && previous && previous->running_on.empty() && last_active) order_stops(c, m, last_active, kOrdered);
       last_active = m;
     }
     previous = m;

@@ -277,7 +277,8 @@ struct Resource {
   // Clone
   int clone_max = 0, clone_node_max = 1, clone_min = 0, promoted_max = 0, promoted_node_max = 0;
   int promoted_assigned = 0;
-  bool interleave = false, ordered = false, added_promoted_constraints = false;
+  bool interleave = false, ordered = false, added_promoted_constraints = false;  // ordered: of groups too
+  bool members_together = true;  // Of a group (old option collocated).
   int instance = -1;
   int promotion_score = 0, sort_index = 0;
   int assigned_score = 0;  // Of the node it was assigned to, at that moment.

@@ -71,6 +71,7 @@ std::uint32_t flags_for(Kind kind, const std::string& first, Symmetry symmetry) 
 struct OrderSet {
   std::string id, action;
   bool sequential = true, require_all = true;
+  bool ends_count = false;  // To other sets only its first or last is bound; else each.
   Kind kind = Kind::kMandatory;
   Symmetry symmetry = Symmetry::kSymmetric;
   std::vector<Resource*> refs;
@@ -112,7 +113,8 @@ void between_sets(Cluster& c, const OrderSet& a, const OrderSet& b, Kind kind, S
     if (first.empty() || then.empty()) return;
   }
   const std::uint32_t flags = flags_for(kind, first, symmetry);
-  if (!a.require_all) {
+  // One is enough to go up; going down, each of them waits for all that came after.
+  if (!a.require_all && first != "stop" && first != "demote") {
     Action* any = one_or_more(c, "one-or-more:" + a.id);
     any->min_runnable = true;
     for (Resource* r : a.refs)
@@ -124,8 +126,8 @@ void between_sets(Cluster& c, const OrderSet& a, const OrderSet& b, Kind kind, S
   }
   std::vector<Resource*> firsts = a.refs, thens = b.refs;
   const bool inverse = symmetry == Symmetry::kInverse;
-  if (a.sequential && !a.refs.empty()) firsts = {inverse ? a.refs.front() : a.refs.back()};
-  if (b.sequential && !b.refs.empty()) thens = {inverse ? b.refs.back() : b.refs.front()};
+  if (a.ends_count && !a.refs.empty()) firsts = {inverse ? a.refs.front() : a.refs.back()};
+  if (b.ends_count && !b.refs.empty()) thens = {inverse ? b.refs.back() : b.refs.front()};
   for (Resource* f : firsts)
     for (Resource* t : thens) order_tasks(c, f, first, t, then, flags);
 }
@@ -260,6 +262,7 @@ void unpack_ordering(Cluster& c, pugi::xml_node xml) {
     set.action = set_xml.attribute("action").value();
     if (set.action.empty()) set.action = "start";
     set.sequential = !is_false(set_xml.attribute("sequential").value());
+    set.ends_count = is_true(set_xml.attribute("sequential").value());
     set.require_all = !is_false(set_xml.attribute("require-all").value());
     set.kind = kind_of(c, set_xml, kind);
     set.symmetry = symmetry_of(c, set_xml, set.kind, inherited);

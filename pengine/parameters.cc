@@ -133,7 +133,14 @@ bool only_hidden_differ(const Resource& r, const HistoryOp& op, const Meta& all)
 
 }  // namespace
 
-Meta secure_parameters(const Resource&, const Meta& all) { return digest_subset(all, " passwd password user ", false); }
+Meta secure_parameters(const Resource& r, const Meta& all) {
+  Meta out = digest_subset(all, " passwd password user ", false);
+  if (r.fence_device)
+    std::erase_if(out, [](const auto& p) {
+      return p.first.starts_with("pcmk_") || p.first == "provides" || p.first == "stonith-timeout";
+    });
+  return out;
+}
 
 ParameterChange compare_parameters(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
   if (op.digest.empty() && op.restart_digest.empty()) return ParameterChange::kUnknown;

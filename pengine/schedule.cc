@@ -6,6 +6,22 @@ namespace engine {
 
 void check_deferred_changes(Cluster& c);
 
+namespace {
+
+// What is not configured any more leaves no failures behind.
+void forget_failures_of_removed(Cluster& c) {
+  for (auto* r : c.resources) {
+    if (!r->removed) continue;
+    for (Node* node : c.nodes) {
+      if (!node->online || fail_count(c, node, r, kFailEffective) == 0) continue;
+      Action* clear = clear_fail_count(c, r, node, "it is orphaned");
+      new_ordering(c, r, "", clear, r, op_key(r->id, "stop", 0), nullptr, kOrdered);
+    }
+  }
+}
+
+}  // namespace
+
 void decide(Cluster& c) {
   apply_node_health(c);
   unpack_constraints(c);
@@ -15,6 +31,7 @@ void decide(Cluster& c) {
   assign_resources(c);
   check_deferred_changes(c);
   if (c.config.startup_probes) schedule_probes(c);
+  if (c.config.stop_removed) forget_failures_of_removed(c);
   for (auto* r : c.resources) create_actions(c, r);
   order_remote_connections(c);
   fencing_and_shutdowns(c);

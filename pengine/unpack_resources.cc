@@ -193,6 +193,8 @@ Resource* create_resource(Cluster& c, Definition* def, Resource* parent, const s
   c.resource_by_def.emplace(def->id, &r);
   evaluate_sets(def->utilization, rule_input(c), r.utilization);
   if (r.variant == Variant::kGroup) {
+    r.ordered = is_true(meta_or(r.meta, "ordered", "true"));
+    r.members_together = is_true(meta_or(r.meta, "collocated", "true"));
     for (auto& child : def->children) {
       std::string name = child->id;
       // Members of a clone's instance carry its number.
@@ -217,7 +219,6 @@ Resource* create_resource(Cluster& c, Definition* def, Resource* parent, const s
     // A connection must always be able to follow its container.
     add_location_score(c, &r, nullptr, 0);
   }
-  if (!c.config.have_quorum && is_primitive(&r) && false) return &r;
   return &r;
 }
 

@@ -47,7 +47,7 @@ bool in(const std::set<const Resource*>& seen, const Resource* r) { return seen.
 
 // All that must be with the resource, directly or by way of others.
 void follow(const Resource* r, const Resource* origin, Chain& chain, std::set<const Resource*>& seen) {
-  if (is_group(r)) {
+  if (is_group(r) && (r->members_together || is_clone(r->parent))) {
     if (seen.insert(r).second) chain.push_back(r);
     for (const auto* member : r->children) follow(member, origin, chain, seen);
     return;
@@ -75,8 +75,10 @@ void add_unplaced(const Resource* r, const std::set<const Resource*>& chain, Met
       add_need(need, r->utilization);
       return;
     case Variant::kGroup:
-      for (const auto* member : r->children)
+      for (const auto* member : r->children) {
         if (member->provisional && !in(chain, member)) add_unplaced(member, chain, need);
+        if (!r->members_together && !is_clone(r->parent)) return;
+      }
       return;
     case Variant::kClone: {
       bool counted = false;
