@@ -140,8 +140,8 @@ void sort_instances(Cluster& c, Resource* clone) {
     if (Place* p = clone->allowed.find(node)) p->score = add_scores(child->sort_index, p->score);
   }
   for (auto* col : this_with_colocations(clone)) {
-    if (col->dependent_role != Role::kPromoted) continue;
-    const unsigned flags = col->score >= kInfinity ? 0u : kAvoidNegatives;
+    // A preference is in the instances' priorities already.
+    if (col->dependent_role != Role::kPromoted || col->score < kInfinity) continue;
     add_colocated_scores(c, col->primary, clone, clone->id, clone->allowed, *col, factor_of(*col), flags);
   }
   for (auto* col : with_this_colocations(clone)) {
