@@ -328,18 +328,11 @@ const Resource* on_node(const Resource* collective, Role role, bool current, con
 
 }  // namespace
 
-const Resource* find_compatible_instance(const Resource* match, const Resource* collective, Role role,
+const Resource* find_compatible_instance(Cluster& c, const Resource* match, const Resource* collective, Role role,
                                          bool current) {
   const Node* node = node_of(match, current ? Where::kCurrent : Where::kAssigned);
   if (node) return on_node(collective, role, current, node);
-  std::vector<Place> list(match->allowed.begin(), match->allowed.end());
-  std::stable_sort(list.begin(), list.end(), [](const Place& a, const Place& b) {
-    const int sa = node_available(a, false, false) ? a.score : -kInfinity;
-    const int sb = node_available(b, false, false) ? b.score : -kInfinity;
-    if (sa != sb) return sa > sb;
-    return compare_numeric(a.node->name, b.node->name) < 0;
-  });
-  for (const auto& p : list)
+  for (const auto& p : sorted_nodes(c, match->allowed, nullptr))
     if (const auto* found = on_node(collective, role, current, p.node)) return found;
   return nullptr;
 }

@@ -86,7 +86,7 @@ struct RefSet {
 };
 
 bool influence_of(const std::string& text, const Resource* r) {
-  return text.empty() ? r->critical : is_true(text);
+  return is_true(text) || (!is_false(text) && r->critical);
 }
 
 void inside_set(Cluster& c, const RefSet& set, int score, const std::string& influence) {
@@ -133,6 +133,8 @@ void unpack_colocation(Cluster& c, pugi::xml_node xml) {
       c.error(fmt::format("Ignoring constraint '{}' because resource '{}' does not exist", id, rsc));
     else if (b.refs.empty())
       c.error(fmt::format("Ignoring constraint '{}' because resource '{}' does not exist", id, with));
+    else if (!c.find_resource(rsc) && !c.find_resource(with))
+      c.error(fmt::format("Ignoring constraint '{}' because two templates or tags cannot be colocated", id));
     else
       between_sets(c, id, attribute, a, b, score, influence);
     return;

@@ -150,9 +150,9 @@ void place_with_promotable(Resource* dependent, const Resource* primary, const C
     intersect(dependent, primaries);
 }
 
-int promote_with_promotable(Resource* dependent, const Resource* primary, const Colocation& col) {
+int promote_with_promotable(Cluster& c, Resource* dependent, const Resource* primary, const Colocation& col) {
   int delta = 0;
-  if (find_compatible_instance(dependent, primary, col.primary_role, false))
+  if (find_compatible_instance(c, dependent, primary, col.primary_role, false))
     delta = col.score;
   else if (col.score >= kInfinity)
     delta = -kInfinity;
@@ -167,10 +167,10 @@ int with_clone(Cluster& c, Resource* dependent, Resource* primary, const Colocat
       place_with_promotable(dependent, primary, col);
       return 0;
     }
-    if (col.dependent_role == Role::kPromoted) return promote_with_promotable(dependent, primary, col);
+    if (col.dependent_role == Role::kPromoted) return promote_with_promotable(c, dependent, primary, col);
   }
   if (can_interleave(c, col)) {
-    const Resource* instance = find_compatible_instance(dependent, primary, Role::kUnknown, false);
+    const Resource* instance = find_compatible_instance(c, dependent, primary, Role::kUnknown, false);
     if (instance) return apply_colocation(c, dependent, const_cast<Resource*>(instance), col, true);
     if (col.score >= kInfinity) finalize_assignment(c, dependent, nullptr, true, true);
     return 0;

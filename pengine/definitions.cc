@@ -73,8 +73,12 @@ std::unique_ptr<Definition> parse_definition(Cluster& c, pugi::xml_node xml) {
     parse_operations(tmpl, more);
     std::vector<OpDef> merged;
     for (auto& op : more) {
+      // The resource's own stands for all of that name in that role.
+      auto role = [](const OpDef& o) {
+        return o.role == Role::kStarted || o.role == Role::kUnpromoted ? Role::kUnknown : o.role;
+      };
       const bool own = std::any_of(def->operations.begin(), def->operations.end(), [&](const OpDef& o) {
-        return o.name == op.name && o.interval_ms == op.interval_ms;
+        return o.name == op.name && role(o) == role(op);
       });
       if (!own) merged.push_back(std::move(op));
     }

@@ -217,8 +217,8 @@ void summarize(Cluster& c);
 std::string remote_name_for(Cluster& c, Resource* r, const Node* node);
 bool has_remote_params(const Meta& p);
 Resource* bundle_replica_child_on(const Resource* bundle, const Node* node);
-const Resource* find_compatible_instance(const Resource* match, const Resource* collective, Role role,
-                                         bool current);
+const Resource* find_compatible_instance(Cluster& c, const Resource* match, const Resource* collective,
+                                         Role role, bool current);
 std::vector<Resource*> instances_of(const Resource* r);
 Node* container_host(const Resource* r);
 bool is_universal_clone(const Cluster& c, const Resource* r);

@@ -179,7 +179,7 @@ void starts_after(Action* probe, const Relation& after) {
 
 // If the probe finds the resource active, what depends on it may have to restart: its stops wait for the
 // probe.
-void restarts_after(Action* probe, Action* after, std::vector<Action*>& touched) {
+void restarts_after(Cluster& c, Action* probe, Action* after, std::vector<Action*>& touched) {
   if (after->detect_loop) return;
   after->detect_loop = true;
   touched.push_back(after);
@@ -191,7 +191,7 @@ void restarts_after(Action* probe, Action* after, std::vector<Action*>& touched)
   const Resource* compatible = nullptr;
   if (after->resource && after->resource->variant > Variant::kGroup && after->resource->interleave) {
     interleave = true;
-    compatible = find_compatible_instance(probe->resource, after->resource, Role::kUnknown, false);
+    compatible = find_compatible_instance(c, probe->resource, after->resource, Role::kUnknown, false);
   }
   for (const auto& next : std::vector<Relation>(after->after)) {
     if (!(next.flags & kFirstImpliesThen)) {
@@ -204,13 +204,13 @@ void restarts_after(Action* probe, Action* after, std::vector<Action*>& touched)
           (!compatible || compatible != next.action->resource))
         continue;
     }
-    restarts_after(probe, next.action, touched);
+    restarts_after(c, probe, next.action, touched);
   }
 }
 
-void orders_for(Resource* r) {
+void orders_for(Cluster& c, Resource* r) {
   if (!is_primitive(r)) {
-    for (auto* child : r->children) orders_for(child);
+    for (auto* child : r->children) orders_for(c, child);
     return;
   }
   std::vector<Action*> probes;
@@ -219,7 +219,7 @@ void orders_for(Resource* r) {
     for (const auto& then : std::vector<Relation>(probe->after)) {
       starts_after(probe, then);
       std::vector<Action*> touched;
-      restarts_after(probe, then.action, touched);
+      restarts_after(c, probe, then.action, touched);
       for (Action* a : touched) a->detect_loop = false;
     }
   }
@@ -265,7 +265,7 @@ void probe_as_stop(const Ordering& o) {
 }  // namespace
 
 void order_probes(Cluster& c) {
-  for (auto* r : c.resources) orders_for(r);
+  for (auto* r : c.resources) orders_for(c, r);
   for (const auto& o : c.orderings) probe_as_stop(o);
 }
 

@@ -142,7 +142,7 @@ void sort_instances(Cluster& c, Resource* clone) {
   for (auto* col : this_with_colocations(clone)) {
     // A preference is in the instances' priorities already.
     if (col->dependent_role != Role::kPromoted || col->score < kInfinity) continue;
-    add_colocated_scores(c, col->primary, clone, clone->id, clone->allowed, *col, factor_of(*col), flags);
+    add_colocated_scores(c, col->primary, clone, clone->id, clone->allowed, *col, factor_of(*col), 0);
   }
   for (auto* col : with_this_colocations(clone)) {
     if (col->primary_role != Role::kPromoted || !has_influence(*col, nullptr)) continue;

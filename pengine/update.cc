@@ -210,7 +210,7 @@ unsigned interleave(Cluster& c, Action* first, Action* then, const Node* node, F
   const std::string task = original_task(first, fold);
   for (auto* then_instance : instances_of(then->resource)) {
     auto* first_instance = const_cast<Resource*>(
-        find_compatible_instance(then_instance, first->resource, Role::kUnknown, current));
+        find_compatible_instance(c, then_instance, first->resource, Role::kUnknown, current));
     if (!first_instance) {
       if (!current && (type & (kUnrunnableFirstBlocks | kFirstImpliesThen)) &&
           finalize_assignment(c, then_instance, nullptr, true, true))
