@@ -42,7 +42,8 @@ std::string on_fail_value(Cluster& c, Resource* r, const std::string& task, std:
                           const Meta& meta) {
   const std::string value = meta_or(meta, "on-fail", "");
   if (task == "stop") {
-    if (!same_text(value, "standby") && !same_text(value, "stop") && !same_text(value, "demote")) return value;
+    if (!same_text(value, "standby") && !same_text(value, "stop") && !same_text(value, "demote"))
+      return value;
     c.error(fmt::format(
         "Resetting 'on-fail' for {} stop action to default value because '{}' is not allowed for stop", r->id,
         value));

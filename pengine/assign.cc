@@ -352,8 +352,8 @@ bool apply_location_and_health(Cluster& c) {
 
 namespace {
 
-// With utilization in play, the order of assignment is: what matters more, then what has more to lose where it is,
-// then what likes any node more, the best node first.
+// With utilization in play, the order of assignment is: what matters more, then what has more to lose where
+// it is, then what likes any node more, the best node first.
 void sort_by_need(Cluster& c) {
   Places all;
   for (Node* n : c.nodes) all.add(Place{n, n->base_score, n->base_discovery, 0});

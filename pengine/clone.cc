@@ -328,8 +328,8 @@ const Resource* on_node(const Resource* collective, Role role, bool current, con
 
 }  // namespace
 
-const Resource* find_compatible_instance(Cluster& c, const Resource* match, const Resource* collective, Role role,
-                                         bool current) {
+const Resource* find_compatible_instance(Cluster& c, const Resource* match, const Resource* collective,
+                                         Role role, bool current) {
   const Node* node = node_of(match, current ? Where::kCurrent : Where::kAssigned);
   if (node) return on_node(collective, role, current, node);
   for (const auto& p : sorted_nodes(c, match->allowed, nullptr))

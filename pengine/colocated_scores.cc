@@ -36,7 +36,8 @@ class BestScores {
   std::map<std::optional<std::string>, int> best_;
 };
 
-// A group's locations weigh on its first member alone. Where a later one is colocated by itself, they count too.
+// A group's locations weigh on its first member alone. Where a later one is colocated by itself, they count
+// too.
 bool group_locations_count(const Resource* source, const Colocation& col) {
   const Resource* group = source->parent;
   return source == col.dependent && col.explicit_ && is_group(group) && source != group->children.front();
@@ -103,14 +104,15 @@ void add_matching(Places& nodes, const Resource* source, const Resource* target,
 namespace {
 
 // Adds what the resources that are colocated with the source, on one side or the other, like of the nodes.
-void add_further(Cluster& c, Resource* source, const Resource* target, const std::string& log_id, Places& nodes,
-                 float factor, unsigned flags) {
+void add_further(Cluster& c, Resource* source, const Resource* target, const std::string& log_id,
+                 Places& nodes, float factor, unsigned flags) {
   const auto list = (flags & kThisWith) ? this_with_colocations(source) : with_this_colocations(source);
   flags |= kAvoidNegatives;
   for (auto* next : list) {
     if (!(flags & kThisWith) && !has_influence(*next, nullptr)) continue;
-    add_colocated_scores(c, (flags & kThisWith) ? next->primary : next->dependent, target, log_id, nodes, *next,
-                         factor * static_cast<float>(next->score) / static_cast<float>(kInfinity), flags);
+    add_colocated_scores(c, (flags & kThisWith) ? next->primary : next->dependent, target, log_id, nodes,
+                         *next, factor * static_cast<float>(next->score) / static_cast<float>(kInfinity),
+                         flags);
   }
 }
 

@@ -98,8 +98,8 @@ void inside_set(Cluster& c, const RefSet& set, int score, const std::string& inf
     Resource* r = set.refs[i];
     if (score > 0) {
       if (with)
-        new_colocation(c, set.id, "", score, set.with_previous ? r : with, set.with_previous ? with : r, role, role,
-                       influence_of(influence, r));
+        new_colocation(c, set.id, "", score, set.with_previous ? r : with, set.with_previous ? with : r, role,
+                       role, influence_of(influence, r));
       with = r;
     } else {
       for (std::size_t j = 0; j < i; ++j)

@@ -270,8 +270,8 @@ int apply_colocation(Cluster& c, Resource* dependent, Resource* primary, const C
         if (col.score < kInfinity)
           for (auto* member : primary->children) apply_colocation(c, dependent, member, col, false);
         else
-          c.error(fmt::format("{}: Cannot perform mandatory colocation with non-colocated group {}", dependent->id,
-                              primary->id));
+          c.error(fmt::format("{}: Cannot perform mandatory colocation with non-colocated group {}",
+                              dependent->id, primary->id));
         return 0;
       }
       // All of the group must be up for a mandatory one; its beginning is enough for a preference.

@@ -77,9 +77,8 @@ std::unique_ptr<Definition> parse_definition(Cluster& c, pugi::xml_node xml) {
       auto role = [](const OpDef& o) {
         return o.role == Role::kStarted || o.role == Role::kUnpromoted ? Role::kUnknown : o.role;
       };
-      const bool own = std::any_of(def->operations.begin(), def->operations.end(), [&](const OpDef& o) {
-        return o.name == op.name && role(o) == role(op);
-      });
+      const bool own = std::any_of(def->operations.begin(), def->operations.end(),
+                                   [&](const OpDef& o) { return o.name == op.name && role(o) == role(op); });
       if (!own) merged.push_back(std::move(op));
     }
     for (auto& op : def->operations) merged.push_back(std::move(op));

@@ -41,8 +41,8 @@ bool lists(const Node* node, const char* attribute, const std::string& entry) {
   return known && known->find(entry) != std::string_view::npos;
 }
 
-// What a device that unfences was like when it last unfenced the node: has it changed since? The digests go along with
-// the request, to be remembered as the node's attributes.
+// What a device that unfences was like when it last unfenced the node: has it changed since? The digests go
+// along with the request, to be remembered as the node's attributes.
 bool unfencing_devices_changed(Cluster& c, Node* node, Action* fence) {
   bool changed = false;
   std::string all, secure;
@@ -79,7 +79,8 @@ Action* fence_op(Cluster& c, Node* node, const char* op, bool optional, const st
     if (c.config.unfencing && unfencing_devices_changed(c, node, a)) optional = false;
   }
   // Known only when all status has been read: computed anew each time.
-  if (c.config.priority_fencing_delay_ms > 0 && (priority_delay || a->meta.contains("priority-fencing-delay")))
+  if (c.config.priority_fencing_delay_ms > 0 &&
+      (priority_delay || a->meta.contains("priority-fencing-delay")))
     a->meta["priority-fencing-delay"] = std::to_string(priority_delay_ms(c, node) / 1000);
   if (!optional && can_fence(c, node)) {
     a->optional = false;

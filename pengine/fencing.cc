@@ -13,7 +13,8 @@ bool any_managed(const Resource* r) {
 
 // An anonymous clone's instances know what each other know.
 bool known_on(const Resource* r, const Node* node) {
-  return contains(r->known_on, node) || (is_anonymous_clone(r->parent) && contains(r->parent->known_on, node));
+  return contains(r->known_on, node) ||
+         (is_anonymous_clone(r->parent) && contains(r->parent->known_on, node));
 }
 
 void starts_after_fencing(Resource* r, Action* stonith) {

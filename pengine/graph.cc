@@ -75,12 +75,14 @@ Node* router_for(const Action* a) {
 
 namespace {
 
-// Where the guest is while the action takes place: what brings down happens before it moves, what brings up after.
+// Where the guest is while the action takes place: what brings down happens before it moves, what brings up
+// after.
 const Node* physical_host(const Action* a) {
   if (!a->node || !is_guest(a->node)) return nullptr;
   const std::string task = a->task == "notify" ? meta_or(a->meta, "notify_operation", "") : a->task;
   const Resource* container = a->node->remote->container;
-  if (task == "stop" || task == "stopped" || task == "demote" || task == "demoted") return current_node(container);
+  if (task == "stop" || task == "stopped" || task == "demote" || task == "demoted")
+    return current_node(container);
   if (task == "start" || task == "running" || task == "monitor" || task == "promote" || task == "promoted")
     return container->assigned;
   return nullptr;

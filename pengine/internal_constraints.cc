@@ -63,7 +63,8 @@ void primitive(Cluster& c, Resource* r) {
   if (r->is_remote_connection || r->fence_device) avoid_remote_nodes(r);
 }
 
-// The group goes down when its members do, the last to do so being the first member, and is up when all of them are.
+// The group goes down when its members do, the last to do so being the first member, and is up when all of
+// them are.
 void between_group_and_member(Cluster& c, Resource* g, Resource* m, bool promotable, bool first) {
   const std::uint32_t down = kThenImpliesFirstGraphed | (first ? kOrdered : 0u);
   const std::uint32_t after_down = first ? kFirstImpliesThen : kFirstImpliesThenGraphed;
@@ -112,7 +113,8 @@ void group(Cluster& c, Resource* g) {
     }
     if (!m->running_on.empty()) {
       // Of a partially active group, what is active stops in sequence.
-      if (g->ordered && previous && previous->running_on.empty() && last_active) order_stops(c, m, last_active, kOrdered);
+      if (g->ordered && previous && previous->running_on.empty() && last_active)
+        order_stops(c, m, last_active, kOrdered);
       last_active = m;
     }
     previous = m;

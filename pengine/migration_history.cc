@@ -1,4 +1,5 @@
-// Live migrations in the history: where a resource is when one of its two halves is missing, failed or outdated.
+// Live migrations in the history: where a resource is when one of its two halves is missing, failed or
+// outdated.
 #include <algorithm>
 
 #include "pengine/engine.h"
@@ -41,9 +42,9 @@ bool non_monitor_after(Cluster& c, const Resource* r, const Node* node, const Hi
   if (!list) return false;
   for (const auto* h : *list)
     for (const auto& other : h->ops) {
-      if (other.xml == op.xml || !(other.task == "start" || other.task == "stop" || other.task == "promote" ||
-                                   other.task == "demote" || other.task == "migrate_to" ||
-                                   other.task == "migrate_from"))
+      if (other.xml == op.xml ||
+          !(other.task == "start" || other.task == "stop" || other.task == "promote" ||
+            other.task == "demote" || other.task == "migrate_to" || other.task == "migrate_from"))
         continue;
       if (newer(other, op, same)) return true;
     }

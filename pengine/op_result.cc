@@ -303,8 +303,8 @@ void masked_probe(Entry& e, const HistoryOp* last_failure, OnFail* on_fail) {
 
 // Does it say anything of whether and how the resource is active?
 bool affects_state(std::string_view task) {
-  for (std::string_view t : {"monitor", "start", "stop", "promote", "demote", "migrate_to", "migrate_from",
-                             "asyncmon"})
+  for (std::string_view t :
+       {"monitor", "start", "stop", "promote", "demote", "migrate_to", "migrate_from", "asyncmon"})
     if (t == task) return true;
   return false;
 }

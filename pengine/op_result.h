@@ -5,7 +5,8 @@
 
 namespace systole::pengine::engine {
 
-// Marks in `recorded` what later steps need to know: an expired failure of a recurring operation starts it anew.
+// Marks in `recorded` what later steps need to know: an expired failure of a recurring operation starts it
+// anew.
 void apply_op(Cluster& c, Resource* r, Node& node, HistoryOp& recorded, const HistoryOp** last_failure,
               OnFail* on_fail);
 // The two halves of a live migration, each as recorded on its own node.

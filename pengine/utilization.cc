@@ -108,8 +108,8 @@ bool fits(const Node* node, const Meta& need) {
 
 }  // namespace
 
-// Bans nodes that cannot hold the resource with all that must be with it or, if none can, the resource alone; then
-// returns the node with most room.
+// Bans nodes that cannot hold the resource with all that must be with it or, if none can, the resource alone;
+// then returns the node with most room.
 const Node* ban_insufficient_capacity(Cluster& c, Resource* r) {
   if (c.config.placement == Config::Placement::kDefault) return nullptr;
   Chain chain;
