@@ -250,13 +250,13 @@ void AsioSocket::hand_over(Shared& s, msghdr& message, ByteView bytes) {
 
 void AsioSocket::wait(std::shared_ptr<Shared> s) {
   udp::socket& socket = s->socket;
-  socket.async_wait(udp::socket::wait_read, [s = std::move(s)](error_code error) mutable {
+  socket.async_wait(udp::socket::wait_read, [s = std::move(s)](error_code) mutable {
     if (s->closed) return;
-    if (error) report_refused(s);
-    bool more = true;
-    for (int i = 0; i < kCallsPerWake && more && !s->closed; ++i) more = receive(s) == kBuffers;
+    std::size_t got = receive(s);
+    // Woken by nothing but an error's report: where data came too, the error itself came first.
+    if (got == 0 && !s->closed) report_refused(s);
+    for (int i = 1; i < kCallsPerWake && got == kBuffers && !s->closed; ++i) got = receive(s);
     if (s->closed) return;
-    report_refused(s);
     wait(std::move(s));
   });
 }

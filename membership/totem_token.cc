@@ -10,7 +10,7 @@ constexpr std::uint64_t kMaxUnacknowledged = PacketStore::kWindow / 2;  // Packe
 constexpr Duration kCallInterval = Milliseconds(4);
 constexpr Duration kFastestRetransmit = Milliseconds(5);
 constexpr unsigned kWindowGrowth = 16;  // Times what is configured, at most.
-constexpr Duration kLinger = std::chrono::microseconds(200);
+constexpr Duration kLinger = Milliseconds(1);
 constexpr Duration kLongestVisit = Milliseconds(2);  // Well below kFastestRetransmit.
 
 }  // namespace
