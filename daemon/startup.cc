@@ -40,13 +40,4 @@ Result<Setup> load_setup(Files& files, const Paths& paths) {
   return setup;
 }
 
-Result<void> make_folders(Files& files, const Paths& paths) {
-  const std::pair<const std::string*, unsigned> folders[] = {
-      {&paths.state, 0750}, {&paths.run, 0755}, {&paths.cib, 0750}, {&paths.pengine, 0750}};
-  for (const auto& [path, mode] : folders) {
-    if (auto made = files.make_directory(*path, mode); !made) return made;
-  }
-  return {};
-}
-
 }  // namespace systole::daemon

@@ -1,4 +1,4 @@
-// What a daemon needs before it is one: configuration, key, identity, folders. Each error says what to do.
+// What a daemon needs before it is one: configuration, key, and which node it is. Each error says what to do.
 #pragma once
 
 #include <string>
@@ -21,7 +21,5 @@ struct Setup {
 // Reads Paths::conf and Paths::authkey, finds out which node this is. Errors: as the parser's, with the
 // file's name; kNotFound with the remedy.
 Result<Setup> load_setup(Files& files, const Paths& paths);
-// Makes the folders that are missing. Error: kIo, kDenied.
-Result<void> make_folders(Files& files, const Paths& paths);
 
 }  // namespace systole::daemon

@@ -1,7 +1,6 @@
 // systoled: one node of the cluster. Wires the modules to the real world and runs them.
 #include <utility>
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,13 +18,17 @@
 #include "controller/node.h"
 #include "controller/results.h"
 #include "controller/service.h"
+#include "daemon/folders.h"
 #include "daemon/host.h"
+#include "daemon/identity.h"
+#include "daemon/privileges.h"
 #include "daemon/startup.h"
 #include "daemon/worker_scheduler.h"
 #include "ipc/server.h"
 #include "ipc/systole.pb.h"
 #include "lrmd/process_helper.h"
 #include "lrmd/remote_processes.h"
+#include "membership/corosync_access.h"
 #include "membership/corosync_node.h"
 #include "membership/life.h"
 #include "membership/ring_thread.h"
@@ -36,14 +39,6 @@ namespace {
 int complain(const Error& error) {
   std::fprintf(stderr, "systoled: %s\n", error.message.c_str());
   return exit_code(error.code);
-}
-
-// 10,000 clients of the local API, and what the rest needs.
-void raise_file_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 16'384);
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // Everything that runs, in the order in which it is made; destroyed in reverse.
@@ -204,11 +199,12 @@ int Daemon::run() {
   return exit_;
 }
 
-Result<Logger> open_log(const Paths& paths, const Setup& setup) {
+Result<Logger> open_log(const Paths& paths, const Setup& setup, const Identity& identity) {
   const std::string& file = paths.log.empty() ? setup.config.log_file : paths.log;
   try {
-    return Logger(spdlog_sink(file, setup.name), "systoled",
-                  setup.config.debug ? Level::kDebug : Level::kInfo);
+    Logger log(spdlog_sink(file, setup.name), "systoled", setup.config.debug ? Level::kDebug : Level::kInfo);
+    give_file(file, identity);
+    return log;
   } catch (const std::exception& e) {
     return fail(Errc::kIo,
                 "cannot open the log file {}: {}: make its folder, or name another with SYSTOLE_LOG", file,
@@ -216,18 +212,38 @@ Result<Logger> open_log(const Paths& paths, const Setup& setup) {
   }
 }
 
-int start(const std::string& helper_program) {
+// From root to the daemon's user. Nothing here has a thread yet; what follows has no right to change anything
+// back.
+Result<void> drop_privileges(Files& files, const Paths& paths, const Setup& setup, const Identity& identity,
+                             const Logger& log) {
+  const Capabilities kept = raise_limits(setup.config);
+  if (setup.config.provider == membership::Provider::kCorosync && identity.uid != 0) {
+    if (auto admitted = membership::admit_to_corosync(files, paths.conf, identity.uid); !admitted)
+      log.warning("{}", admitted.error().message);
+  }
+  if (auto became = become(identity, kept); !became) return became;
+  if (auto usable = check_folders(paths, identity); !usable) return usable;
+  if (!identity.warning.empty()) log.warning("{}", identity.warning);
+  log.notice("runs as {} ({}:{}), capabilities kept: {}", identity.name, identity.uid, identity.gid,
+             kept.names());
+  return {};
+}
+
+int start(const std::string& helper_program, const std::string& user) {
   const Paths paths = paths_from_environment();
   auto files = posix_files();
   auto setup = load_setup(*files, paths);
   if (!setup) return complain(setup.error());
-  if (auto made = make_folders(*files, paths); !made) return complain(made.error());
-  // Before any thread: the helper is a fork of this process.
+  const auto identity = choose_identity(user, host_accounts());
+  if (!identity) return complain(identity.error());
+  if (auto made = make_folders(*files, paths, *identity); !made) return complain(made.error());
+  // Before any thread, and before rights are dropped: the helper is a fork of this process, and keeps them.
   const auto helper = lrmd::start_process_helper(helper_program);
   if (!helper) return complain(helper.error());
-  auto log = open_log(paths, *setup);
+  auto log = open_log(paths, *setup, *identity);
   if (!log) return complain(log.error());
-  raise_file_limit();
+  if (auto dropped = drop_privileges(*files, paths, *setup, *identity, *log); !dropped)
+    return complain(dropped.error());
   ::umask(0027);
   std::signal(SIGPIPE, SIG_IGN);
   Daemon daemon(paths, std::move(*setup), std::move(*log), *helper, std::move(files));
@@ -241,9 +257,11 @@ int start(const std::string& helper_program) {
 int main(int argc, char** argv) {
   CLI::App app{"systoled: the cluster daemon of one node; runs in the foreground"};
   bool foreground = true;
-  std::string helper;
+  std::string helper, user;
   app.add_flag("-f,--foreground", foreground, "Stay in the foreground (always so)");
   app.add_option("--helper", helper, "The process helper's program (default: systole-execd beside this one)");
+  app.add_option("--user", user, "Run as this user: a name, UID or UID:GID (default: hacluster)")
+      ->envname("SYSTOLE_USER");
   app.set_version_flag("-$,--version", [] {
     return fmt::format("Systole 0.1.0\nPacemaker {} supporting v{}", systole::controller::kDcVersion,
                        systole::controller::kFeatureSet);
@@ -254,5 +272,5 @@ int main(int argc, char** argv) {
     const int code = app.exit(e);
     return code == 0 ? 0 : 64;
   }
-  return systole::daemon::start(helper);
+  return systole::daemon::start(helper, user);
 }

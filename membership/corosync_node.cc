@@ -1,7 +1,6 @@
 #include "membership/corosync_node.h"
 
 #include <corosync/cfg.h>
-#include <corosync/cmap.h>
 #include <corosync/cpg.h>
 #include <corosync/quorum.h>
 #include <corosync/votequorum.h>
@@ -400,16 +399,6 @@ bool CorosyncNode::has_room(std::size_t size) {
 void CorosyncNode::set_congested(bool congested) {
   State& s = *state_;
   if (std::exchange(s.congested, congested) && !congested && s.connected) s.watch(s.cpg_socket, true);
-}
-
-Result<void> admit_to_corosync(unsigned uid) {
-  cmap_handle_t handle = 0;
-  if (cmap_initialize(&handle) != CS_OK)
-    return fail(Errc::kUnavailable, "Corosync does not run on this host: user {} was not let in", uid);
-  const bool set = cmap_set_uint8(handle, fmt::format("uidgid.uid.{}", uid).c_str(), 1) == CS_OK;
-  cmap_finalize(handle);
-  if (!set) return fail(Errc::kUnavailable, "Corosync did not let user {} in", uid);
-  return {};
 }
 
 }  // namespace systole::membership

@@ -43,8 +43,4 @@ class CorosyncNode : public Membership {
   std::unique_ptr<State> state_;
 };
 
-// Lets the user `uid` use the Corosync that runs here, until that ends (as cmap's uidgid.uid.UID; for good it
-// is a file in /etc/corosync/uidgid.d). Call it as root. Errors: kUnavailable, when Corosync does not run.
-Result<void> admit_to_corosync(unsigned uid);
-
 }  // namespace systole::membership

@@ -1,7 +1,8 @@
 """A node's disk: the folders that survive its power loss, and the configuration written into them."""
 import os
-import pwd
 import shutil
+
+from . import accounts
 
 LAB_BIN, LAB_AGENTS = "/usr/lib/systole/bin", "/usr/lib/systole/agents"
 
@@ -56,8 +57,11 @@ def make_disk(directory, lab, node, key):
     for parent, names in SKELETON.items():
         for name in names:
             os.makedirs(f"{directory}/skeleton{parent}/{name}", exist_ok=True)
-    give_to_cluster_user([f"{directory}/{name}" for name in
-                          ("systole", "pacemaker", "pacemaker/cib", "pacemaker/pengine", "log/pacemaker")])
+    texts = accounts.for_node()
+    for name, text in texts.items():
+        write(f"{directory}/{name}", text)
+    accounts.give(accounts.cluster_user(texts), [
+        f"{directory}/{name}" for name in ("systole", "pacemaker", "pacemaker/cib", "pacemaker/pengine", "log/pacemaker")])
     for name in os.listdir("/etc/init.d") if os.path.isdir("/etc/init.d") else []:
         if os.path.isfile(f"/etc/init.d/{name}"):
             shutil.copy(f"/etc/init.d/{name}", f"{directory}/init.d/{name}")
@@ -66,15 +70,3 @@ def make_disk(directory, lab, node, key):
     write(f"{directory}/srv/index.html", f"<h1>{node['name']}</h1>\n")
     write(f"{directory}/corosync/corosync.conf", corosync_conf(lab))
     write(f"{directory}/corosync/authkey", key, 0o400)
-    os.makedirs(f"{directory}/corosync/uidgid.d", exist_ok=True)
-    write(f"{directory}/corosync/uidgid.d/systole", "uidgid {\n  uid: hacluster\n  gid: haclient\n}\n")
-
-
-def give_to_cluster_user(paths):
-    """Where there is such a user, and we may: in a user namespace of one user there is nobody to give to."""
-    try:
-        user = pwd.getpwnam("hacluster")
-        for path in paths:
-            os.chown(path, user.pw_uid, user.pw_gid)
-    except (KeyError, OSError):
-        pass

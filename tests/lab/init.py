@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 
-from . import files, kernel
+from . import accounts, files, kernel
 
 HOST_ROLE = "host"
 
@@ -26,13 +26,18 @@ def _mount_disk(lab, directory):
             _overlay(parent, f"{directory}/skeleton{parent}")
     for name, target in files.DISK.items():
         kernel.mount(f"{directory}/{name}", target, None, kernel.MS_BIND)
+    for name in ("hosts", "passwd", "group"):
+        kernel.mount(f"{directory}/{name}", f"/etc/{name}", None, kernel.MS_BIND)
     if lab.get("state_size"):
         kernel.mount("tmpfs", files.DISK["systole"], "tmpfs", 0, f"mode=750,size={lab['state_size']}")
-        files.give_to_cluster_user([files.DISK["systole"]])
-    kernel.mount(f"{directory}/hosts", "/etc/hosts", None, kernel.MS_BIND)
+        accounts.give(_cluster_user(), [files.DISK["systole"]])
     for source, target in ((lab["bin"], files.LAB_BIN), (lab["agents"], files.LAB_AGENTS)):
         if os.path.isdir(source):
             kernel.mount(source, target, None, kernel.MS_BIND)
+
+
+def _cluster_user():
+    return accounts.cluster_user(accounts.for_node())  # For the node has its own /etc/passwd now.
 
 
 def _mount_volatile(shared):
@@ -51,7 +56,7 @@ def _mount_volatile(shared):
         os.chmod(f"/run/{name}", mode)
     kernel.mount(f"/proc/self/fd/{held}", "/run/lab", None, kernel.MS_BIND)
     os.close(held)
-    files.give_to_cluster_user(["/run/systole"])
+    accounts.give(_cluster_user(), ["/run/systole"])
 
 
 def _configure_network(node):

@@ -11,7 +11,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from lab import web  # noqa: E402, F401  pylint: disable=unused-import,wrong-import-position
+from lab import accounts, web  # noqa: E402, F401  pylint: disable=unused-import,wrong-import-position
 from lab.client import Lab, LabError, binaries  # noqa: E402  pylint: disable=wrong-import-position
 from lab.cluster_view import FENCING, Cluster, WaitError, wait_for  # noqa: E402, F401  pylint: disable=wrong-import-position
 from lab.watch import Watch  # noqa: E402, F401  pylint: disable=wrong-import-position
