@@ -155,10 +155,13 @@ void Replica::State::disk_progressed() {
     if (watch.expired()) return;
     progress_posted = false;
     if (!synced) return;  // The next agreement tells it.
-    if (keeper.failing() || (reported < awaited && !majority_said(awaited)))
+    const bool waited_for = reported < awaited && !majority_said(awaited);
+    if (keeper.failing() || (waited_for && (!effects.tell || awaited_by == NodeId{}))) {
       report_disk();
-    else
+    } else {
+      if (waited_for) tell_author();
       report_later();
+    }
     // Of its own disk this node need not hear from the ring.
     note_disk(self.node, own_disk());
     settle();
@@ -204,6 +207,23 @@ void Replica::State::report_disk() {
   const DurableMessage message = own_disk();
   reported = message.journaled;
   channel.send(encode(message));
+}
+
+void Replica::State::tell_author() {
+  const Version here = keeper.journaled().value_or(Version{});
+  if (here < awaited) return;  // Not this one yet.
+  effects.tell(awaited_by, encode(own_disk()));
+}
+
+// Only ever adds: it may be older than what was said in order.
+void Replica::State::on_told(NodeId sender, ByteView payload) {
+  const auto message = decode(payload);
+  const auto* durable = message ? std::get_if<DurableMessage>(&*message) : nullptr;
+  if (durable == nullptr || !synced || durable->sync != sync_id() || !durable->durable) return;
+  Disk& disk = disks[sender];
+  if (disk.failing || disk.journaled >= durable->journaled) return;
+  disk.journaled = durable->journaled;
+  settle();
 }
 
 void Replica::State::on_durable(NodeId sender, const DurableMessage& message) {
@@ -283,6 +303,7 @@ void Replica::on_message(NodeId sender, ByteView message) {
 }
 void Replica::submit(Op op, Done done) { state_->submit(std::move(op), std::move(done)); }
 Result<Applied> Replica::apply_local(const Op& op) { return state_->apply_here(op); }
+void Replica::on_told(NodeId sender, ByteView message) { state_->on_told(sender, message); }
 bool Replica::synced() const { return state_->synced; }
 const Document& Replica::document() const { return state_->document; }
 Version Replica::version() const { return state_->document.version(); }

@@ -41,6 +41,8 @@ class Replica {
     // All members hold the same document now. `joined` had another history than this partition's documents
     // (restarted, or from another partition): what their status section says must be refreshed by them.
     std::function<void(const membership::View&, const std::vector<NodeId>& joined)> synced;
+    // A word to one member beside the order; may be lost. Unset: none can be said.
+    std::function<void(NodeId member, Bytes)> tell;
   };
   using Done = std::function<void(Result<Applied>)>;
 
@@ -55,6 +57,7 @@ class Replica {
   // The view ends: what it still delivers reaches only these of it.
   void on_transitional(const membership::View& surviving);
   void on_message(NodeId sender, ByteView message);
+  void on_told(NodeId sender, ByteView message);
 
   // Queries answer at once from the local document. Changes: `done` after ordering, application here and, for
   // configuration, durability at a majority. kUnavailable when the node leaves before; kTimeout never.

@@ -36,11 +36,13 @@ struct Replica::State {
   void send_op(std::uint64_t sequence, const Pending& pending);
   void on_op(const OpMessage& message);
   void on_durable(NodeId sender, const DurableMessage& message);
+  void on_told(NodeId sender, ByteView message);
   Result<Applied> apply_here(const Op& op);
   void finish(std::uint64_t sequence, Result<Applied> result);
   void settle();           // Acknowledges what can be, gives up what cannot.
   void disk_progressed();  // On a later turn: acknowledges, and reports at once or when there is time.
-  void report_disk();
+  void report_disk();      // To all, in order.
+  void tell_author();      // Who waits for it hears at once, if the network is kind; in order it comes later.
   void report_later();
   bool majority_said(const Version& version) const;
   DurableMessage own_disk() const;

@@ -52,6 +52,61 @@ TEST(Replica, AChangeThatRestsOnAnothersWaitsForTheDiskThatNobodyHadAskedAbout) 
   EXPECT_TRUE(second && *second);
 }
 
+TEST(Replica, AMembersWordBesideTheOrderAcknowledgesAtOnce) {
+  TestBus bus(3, true);
+  bus.view({1, 2, 3});
+  bus.run();
+  const auto& answer = bus.submit(1, make_primitive("a"));
+  bus.hold_disks = true;
+  ASSERT_TRUE(bus.order_one(1));
+  bus.node(1).journal.release();
+  while (bus.world.step()) {
+  }
+  EXPECT_FALSE(answer);  // One disk of three.
+  bus.node(2).journal.release();
+  while (bus.world.step()) {
+  }
+  EXPECT_FALSE(answer);
+  ASSERT_TRUE(bus.tell_one());
+  EXPECT_TRUE(answer && *answer);
+}
+
+TEST(Replica, AWordBesideTheOrderThatIsLostIsSaidAgainInOrder) {
+  TestBus bus(3, true);
+  bus.view({1, 2, 3});
+  bus.run();
+  const auto& answer = bus.submit(1, make_primitive("a"));
+  ASSERT_TRUE(bus.order_one(1));
+  while (bus.world.step() || bus.tell_one(true)) {
+  }
+  EXPECT_FALSE(answer);
+  bus.run();
+  EXPECT_TRUE(answer && *answer);
+}
+
+TEST(Replica, AWordOfAnotherViewAcknowledgesNothing) {
+  TestBus bus(3, true);
+  bus.view({1, 2, 3});
+  bus.run();
+  bus.hold_disks = true;
+  const auto& answer = bus.submit(1, make_primitive("a"));
+  ASSERT_TRUE(bus.order_one(1));
+  bus.node(2).journal.release();
+  while (bus.world.step()) {
+  }
+  bus.view({1, 3});
+  while (bus.order_one(1) || bus.order_one(3) || bus.world.step()) {
+  }
+  bus.node(1).journal.release();
+  bus.tell_one();  // Of 2's disk, which is no part of this view's majority.
+  while (bus.order_one(1) || bus.order_one(3) || bus.world.step()) {
+  }
+  EXPECT_FALSE(answer);
+  bus.node(3).journal.release();
+  bus.run();
+  EXPECT_TRUE(answer && *answer);
+}
+
 TEST(Replica, AJoiningNodeTakesTheNewerDocument) {
   TestBus bus(3);
   bus.view({1, 2});

@@ -162,7 +162,8 @@ class TestBus {
     Bytes bytes;
   };
 
-  explicit TestBus(unsigned nodes) {
+  // `tells`: members can say something to one another beside the order.
+  explicit TestBus(unsigned nodes, bool tells = false) : tells_(tells) {
     for (unsigned id = 1; id <= nodes; ++id) {
       nodes_[id] = std::unique_ptr<TestNode>(
           new TestNode{{NodeId{id}, Incarnation{0}}, FakeJournal(world, hold_disks), nullptr, {}, {}, 0, {}});
@@ -224,6 +225,9 @@ class TestBus {
       n.joined = joined;
       ++n.synced;
     };
+    if (tells_) {
+      effects.tell = [this, id](NodeId to, Bytes b) { told_.push_back({id, raw(to), std::move(b)}); };
+    }
     n.replica = std::make_unique<Replica>(ports, log, n.life, "n" + std::to_string(id), n.journal, effects);
     const auto started = n.replica->start();
     EXPECT_TRUE(started) << started.error().message;
@@ -275,10 +279,20 @@ class TestBus {
     return true;
   }
 
+  // One word beside the order, if there is any: a late one too.
+  bool tell_one(bool lose = false) {
+    if (told_.empty()) return false;
+    const Told told = std::move(told_.front());
+    told_.pop_front();
+    if (!lose && node(told.to).replica) node(told.to).replica->on_told(NodeId{told.from}, told.bytes);
+    return true;
+  }
+
   void run() {  // Until nothing happens any more for three seconds, for ten seconds at most.
     for (int quiet = 0, seconds = 0; quiet < 3 && seconds < 10;) {
       bool busy = world.step();
       for (auto& [id, n] : nodes_) busy = order_one(id) || busy;
+      busy = tell_one() || busy;
       if (busy) {
         quiet = 0;
       } else {
@@ -297,6 +311,12 @@ class TestBus {
   std::vector<std::unique_ptr<Answer>> answers_;  // Outlive the nodes, which answer when they go.
   std::map<unsigned, std::unique_ptr<TestNode>> nodes_;
   std::map<unsigned, std::deque<Bytes>> outgoing_;
+  struct Told {
+    unsigned from = 0, to = 0;
+    Bytes bytes;
+  };
+  std::deque<Told> told_;
+  const bool tells_;
   std::uint64_t ring_ = 0;
 };
 

@@ -28,6 +28,17 @@ void Bus::on_space() {
   }
 }
 
+void Bus::tell(Channel channel, NodeId member, Bytes message) {
+  message.insert(message.begin(), static_cast<std::uint8_t>(channel));
+  membership_.tell(member, std::move(message));
+}
+
+void Bus::on_told(NodeId sender, ByteView message) {
+  if (message.empty()) return;
+  const auto receiver = told_.find(static_cast<Channel>(message[0]));
+  if (receiver != told_.end()) receiver->second(sender, message.subspan(1));
+}
+
 void Bus::on_message(NodeId sender, ByteView message) {
   if (message.empty()) return;
   const auto receiver = receivers_.find(static_cast<Channel>(message[0]));

@@ -22,12 +22,17 @@ class Bus {
   Bus(membership::Membership& membership, Logger log) : membership_(membership), log_(std::move(log)) {}
 
   void receive(Channel channel, Receiver receiver) { receivers_[channel] = std::move(receiver); }
+  void receive_told(Channel channel, Receiver receiver) { told_[channel] = std::move(receiver); }
   // Errors: kUnavailable when kWaiting bytes wait; kInvalidArgument at Membership::kMaxMessage bytes.
   Result<void> multicast(Channel channel, Bytes message,
                          membership::Delivery delivery = membership::Delivery::kAgreed);
 
+  // Beside the order: see Membership::tell.
+  void tell(Channel channel, NodeId member, Bytes message);
+
   // From the membership.
   void on_message(NodeId sender, ByteView message);
+  void on_told(NodeId sender, ByteView message);
   void on_space();
 
  private:
@@ -38,7 +43,7 @@ class Bus {
 
   membership::Membership& membership_;
   Logger log_;
-  std::map<Channel, Receiver> receivers_;
+  std::map<Channel, Receiver> receivers_, told_;
   std::deque<Outgoing> waiting_;
   std::size_t waiting_bytes_ = 0;
 };

@@ -35,11 +35,11 @@ Node::State::State(Parts p)
       name(own_name(parts)),
       log(parts.log.named("controller")),
       bus(*parts.membership, log),
-      replica(
-          parts.ports, parts.log.named("cib"), parts.self, name, *parts.journal,
-          {[this](Bytes m) { return bus.multicast(Channel::kCib, std::move(m)); },
-           [this](const cib::Change& c) { on_change(c); },
-           [this](const membership::View& v, const std::vector<NodeId>& joined) { on_synced(v, joined); }}),
+      replica(parts.ports, parts.log.named("cib"), parts.self, name, *parts.journal,
+              {[this](Bytes m) { return bus.multicast(Channel::kCib, std::move(m)); },
+               [this](const cib::Change& c) { on_change(c); },
+               [this](const membership::View& v, const std::vector<NodeId>& joined) { on_synced(v, joined); },
+               [this](NodeId member, Bytes m) { bus.tell(Channel::kCib, member, std::move(m)); }}),
       executor(parts.ports, parts.log.named("lrmd"), parts.paths, name),
       fencer(parts.ports, parts.log.named("stonith"), parts.paths, parts.self, name,
              {[this](Bytes m) { return bus.multicast(Channel::kFencer, std::move(m)); },
@@ -60,6 +60,7 @@ Node::State::State(Parts p)
               },
               [this] { answer_idle(); }}) {
   bus.receive(Channel::kCib, [this](NodeId s, ByteView m) { replica.on_message(s, m); });
+  bus.receive_told(Channel::kCib, [this](NodeId s, ByteView m) { replica.on_told(s, m); });
   bus.receive(Channel::kFencer, [this](NodeId s, ByteView m) { fencer.on_message(s, m); });
   bus.receive(Channel::kController, [this](NodeId s, ByteView m) { on_message(s, m); });
 }
@@ -252,6 +253,9 @@ Result<void> Node::start() {
   handler.quorum = [&s](const membership::Quorum& q) { s.on_quorum(q); };
   handler.message = [&s](NodeId sender, ByteView m) {
     if (!s.left) s.bus.on_message(sender, m);
+  };
+  handler.told = [&s](NodeId sender, ByteView m) {
+    if (!s.left) s.bus.on_told(sender, m);
   };
   handler.space = [&s] { s.bus.on_space(); };
   handler.transitional = [&s](const membership::View& surviving) { s.replica.on_transitional(surviving); };

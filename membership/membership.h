@@ -103,6 +103,8 @@ class Membership {
     // quorum.device.sync_timeout is over. `without` is the judgement without the device.
     std::function<void(const View& view, const Quorum& without)> ask_device;
     std::function<void(NodeId sender, ByteView message)> message;
+    // From a member's tell().
+    std::function<void(NodeId sender, ByteView message)> told;
     // The send queue has room again, after multicast() said kUnavailable.
     std::function<void()> space;
   };
@@ -117,6 +119,11 @@ class Membership {
   // Accepted messages are delivered to this node unless it stops; across a view change they are sent in the
   // next view if they were not sent in the old one.
   virtual Result<void> multicast(Bytes message, Delivery delivery) = 0;
+  // A word to one member of the view beside the order: it may be lost, or come twice, early or late. It is
+  // for what is also said in order a little later, to whom it hurries. At most kMaxTold bytes; longer: not
+  // sent.
+  static constexpr std::size_t kMaxTold = 1024;
+  virtual void tell(NodeId /*member*/, Bytes /*message*/) {}
   // Says goodbye: peers form their view without waiting for the token's loss. No callback afterwards.
   virtual void leave() = 0;
   virtual RingStatus status() const = 0;

@@ -124,6 +124,13 @@ Result<void> RingNode::multicast(Bytes message, Delivery delivery) {
   return {};
 }
 
+void RingNode::tell(NodeId member, Bytes message) {
+  if (!running_ || message.size() > kMaxTold) return;
+  Bytes frame;
+  encode_aside(frame, message);
+  send(member, frame);
+}
+
 bool RingNode::has_room(std::size_t size) {
   if (ring_.has_room(size)) return true;
   space_wanted_ = true;
@@ -203,6 +210,13 @@ void RingNode::received(std::size_t link, ByteView datagram) {
   if (frame_type(opened.frame) == FrameType::kProbeReply)
     on_probe_reply(opened.from.node, link, opened.frame);
   ring_.receive(now, opened.from, opened.frame);
+  if (const auto aside = decode_aside(opened.frame)) told(opened.from, *aside);
+}
+
+void RingNode::told(NodeLife from, ByteView message) {
+  const auto& members = ring_.view().members;
+  const bool member = std::find(members.begin(), members.end(), from) != members.end();
+  if (member && running_ && handler_.told) handler_.told(from.node, message);
 }
 
 bool RingNode::on_probe_reply(NodeId from, std::size_t link, ByteView frame) {

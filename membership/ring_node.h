@@ -39,6 +39,7 @@ class RingNode : public Membership, private RingOutput {
 
   void start(Handler handler) override;
   Result<void> multicast(Bytes message, Delivery delivery) override;
+  void tell(NodeId member, Bytes message) override;
   void leave() override;
   RingStatus status() const override;
   Result<void> set_expected_votes(unsigned votes) override;
@@ -64,6 +65,7 @@ class RingNode : public Membership, private RingOutput {
   Result<void> bind_links();
   void received(std::size_t link, ByteView datagram);
   void refused(std::size_t link, const Endpoint& peer);
+  void told(NodeLife from, ByteView message);
   bool on_probe_reply(NodeId from, std::size_t link, ByteView frame);
   void probe_latency();
   bool up(const PeerLink& link) const;

@@ -14,7 +14,7 @@ NodeLife life(std::uint32_t id, std::uint64_t incarnation = 1) {
 }
 
 std::vector<Bytes> one_of_each() {
-  std::vector<Bytes> frames(10);
+  std::vector<Bytes> frames(11);
   encode_data(frames[0], {7, NodeId{1}}, {9, NodeId{2}, Packet::kSafe, to_bytes("payload")});
   Token token;
   token.ring = {7, NodeId{1}};
@@ -35,6 +35,7 @@ std::vector<Bytes> one_of_each() {
   encode(frames[7], Want{{7, NodeId{1}}});
   encode(frames[8], Probe{77}, FrameType::kProbe);
   encode_goodbye(frames[9]);
+  encode_aside(frames[10], as_bytes("aside"));
   return frames;
 }
 
@@ -43,7 +44,7 @@ int decoded(ByteView f) {
   return static_cast<int>(decode_data(f).has_value()) + decode_token(f).has_value() +
          decode_join(f).has_value() + decode_heartbeat(f).has_value() + decode_commit_request(f).has_value() +
          decode_commit_reply(f).has_value() + decode_commit_info(f).has_value() + decode_want(f).has_value() +
-         decode_probe(f).has_value();
+         decode_probe(f).has_value() + decode_aside(f).has_value();
 }
 
 TEST(Wire, EachFrameIsReadByItsDecoderAlone) {
@@ -57,7 +58,7 @@ TEST(Wire, EachFrameIsReadByItsDecoderAlone) {
 
 TEST(Wire, TruncatedOrLengthenedFramesAreRefused) {
   for (const Bytes& frame : one_of_each()) {
-    if (frame_type(frame) == FrameType::kGoodbye) continue;
+    if (frame_type(frame) == FrameType::kGoodbye || frame_type(frame) == FrameType::kAside) continue;
     for (std::size_t i = 0; i < frame.size(); ++i) {
       if (frame_type(frame) == FrameType::kData && i >= kDataOverhead - 8)
         break;  // Its payload has any length.

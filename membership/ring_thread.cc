@@ -42,7 +42,7 @@ void raise_priority(const Logger& log) {
 }
 
 struct Event {
-  enum class Kind { kTransitional, kView, kQuorum, kAskDevice, kMessage } kind = Kind::kMessage;
+  enum class Kind { kTransitional, kView, kQuorum, kAskDevice, kMessage, kTold } kind = Kind::kMessage;
   NodeId sender{};
   Bytes message;
   struct Change {
@@ -163,6 +163,9 @@ void RingThread::State::run() {
   h.message = [this](NodeId sender, ByteView message) {
     to_main({Event::Kind::kMessage, sender, Bytes(message.begin(), message.end()), nullptr});
   };
+  h.told = [this](NodeId sender, ByteView message) {
+    to_main({Event::Kind::kTold, sender, Bytes(message.begin(), message.end()), nullptr});
+  };
   h.space = [this] { send_waiting(); };
   node->start(std::move(h));
   tick();
@@ -223,6 +226,9 @@ void RingThread::State::drain_inbox() {
       case Event::Kind::kMessage:
         if (handler.message) handler.message(event.sender, event.message);
         break;
+      case Event::Kind::kTold:
+        if (handler.told) handler.told(event.sender, event.message);
+        break;
     }
   }
 }
@@ -270,6 +276,12 @@ Result<void> RingThread::multicast(Bytes message, Delivery delivery) {
   }
   if (post) s.runtime.timers().post([&s] { s.take_outbox(); });
   return {};
+}
+
+void RingThread::tell(NodeId member, Bytes message) {
+  if (!state_->running) return;
+  state_->runtime.timers().post(
+      [s = state_.get(), member, message = std::move(message)] { s->node->tell(member, message); });
 }
 
 void RingThread::State::take_outbox() {

@@ -31,6 +31,7 @@ class RingThread : public Membership {
 
   void start(Handler handler) override;
   Result<void> multicast(Bytes message, Delivery delivery) override;
+  void tell(NodeId member, Bytes message) override;
   void leave() override;               // Returns when the goodbye is sent; some milliseconds at most.
   RingStatus status() const override;  // As of the last view change, or at most 100 ms ago.
   Result<void> set_expected_votes(unsigned votes) override;

@@ -52,6 +52,10 @@ class RingThreadTest : public ::testing::Test {
       nodes_[i].bytes += message.size();
       step();
     };
+    h.told = [this, i](NodeId sender, ByteView message) {
+      nodes_[i].told.push_back(fmt::format("{}:{}", raw(sender), as_text(message)));
+      step();
+    };
     nodes_[i].ring->start(std::move(h));
   }
   bool all_see(std::size_t members) const {
@@ -79,7 +83,7 @@ class RingThreadTest : public ::testing::Test {
     std::unique_ptr<RingThread> ring;
     View view;
     Quorum quorum;
-    std::vector<std::string> messages;
+    std::vector<std::string> messages, told;
     std::size_t bytes = 0;
   };
   std::string directory_;
@@ -124,6 +128,22 @@ TEST_F(RingThreadTest, ThreeNodesAgreeDeliverInOneOrderAndSeeALeaveAtOnce) {
                       main_.stop();
                     });
              });
+       });
+  run();
+}
+
+TEST_F(RingThreadTest, AWordBesideTheOrderReachesTheOneItIsFor) {
+  when([this] { return all_see(3); },
+       [this] {
+         nodes_[0].ring->tell(NodeId{3}, Bytes(Membership::kMaxTold + 1, 'x'));  // Too long: not sent.
+         nodes_[0].ring->tell(NodeId{3}, to_bytes("psst"));
+         when([this] { return !nodes_[2].told.empty(); },
+              [this] {
+                EXPECT_EQ(nodes_[2].told, std::vector<std::string>{"1:psst"});
+                EXPECT_TRUE(nodes_[1].told.empty());
+                EXPECT_TRUE(nodes_[2].messages.empty());
+                main_.stop();
+              });
        });
   run();
 }

@@ -134,6 +134,9 @@ void TotemRing::dispatch(NodeLife from, Peer& peer, ByteView frame) {
     case FrameType::kProbeReply:
       with(decode_probe(frame), [](Probe&) {});
       break;
+    case FrameType::kAside:
+      good = true;
+      break;
   }
   if (!good) ++counters_.frames_refused_malformed;
 }

@@ -185,9 +185,19 @@ void encode_goodbye(Bytes& out) {
   put_type(w, FrameType::kGoodbye);
 }
 
+void encode_aside(Bytes& out, ByteView message) {
+  Writer w(out);
+  put_type(w, FrameType::kAside);
+  w.bytes(message);
+}
+
+std::optional<ByteView> decode_aside(ByteView frame) {
+  if (frame_type(frame) != FrameType::kAside) return {};
+  return frame.subspan(1);
+}
+
 std::optional<FrameType> frame_type(ByteView frame) {
-  if (frame.empty() || frame[0] < 1 || frame[0] > static_cast<std::uint8_t>(FrameType::kProbeReply))
-    return {};
+  if (frame.empty() || frame[0] < 1 || frame[0] > static_cast<std::uint8_t>(FrameType::kAside)) return {};
   return static_cast<FrameType>(frame[0]);
 }
 

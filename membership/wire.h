@@ -32,6 +32,7 @@ enum class FrameType : std::uint8_t {
   kGoodbye = 9,
   kProbe = 10,
   kProbeReply = 11,
+  kAside = 12,  // Not the protocol's: Membership::tell.
 };
 
 // The unit of ordering: it has one sequence number of its ring, and holds chunks of messages (packing.h) or,
@@ -147,6 +148,7 @@ void encode(Bytes& out, const CommitInfo& info);
 void encode(Bytes& out, const Want& want);
 void encode(Bytes& out, const Probe& probe, FrameType type);
 void encode_goodbye(Bytes& out);
+void encode_aside(Bytes& out, ByteView message);
 // The payload of a kOldRing packet: a packet of `ring`.
 Bytes encapsulate(RingId ring, const Packet& packet);
 
@@ -164,6 +166,7 @@ std::optional<CommitReply> decode_commit_reply(ByteView frame);
 std::optional<CommitInfo> decode_commit_info(ByteView frame);
 std::optional<Want> decode_want(ByteView frame);
 std::optional<Probe> decode_probe(ByteView frame);
+std::optional<ByteView> decode_aside(ByteView frame);
 std::optional<DataView> decode_encapsulated(ByteView payload);
 
 }  // namespace systole::membership

@@ -27,6 +27,7 @@ class WatchedRing : public membership::Membership {
   Result<void> multicast(Bytes message, membership::Delivery delivery) override {
     return ring_->multicast(std::move(message), delivery);
   }
+  void tell(NodeId member, Bytes message) override { ring_->tell(member, std::move(message)); }
   void leave() override { ring_->leave(); }
   membership::RingStatus status() const override { return ring_->status(); }
   Result<void> set_expected_votes(unsigned votes) override { return ring_->set_expected_votes(votes); }
