@@ -117,9 +117,18 @@ std::string dot_text(const pengine::Graph& graph) {
   return text + "}\n";
 }
 
-Result<void> save(const Parsed& parsed, const char* key, const std::string& content) {
+// Renders what was asked for and nothing else: it may be as large as the document.
+template <class Render>
+Result<void> save(const Parsed& parsed, const char* key, Render render) {
   if (!parsed.has(key)) return {};
-  return write_file(parsed.value(key), content, 0644);
+  return write_file(parsed.value(key), render(), 0644);
+}
+
+// From the text, which is not kept.
+Result<cib::Document> document_of(Context& context, const Parsed& parsed) {
+  const auto xml = given(context, parsed);
+  if (!xml) return fail(xml.error());
+  return cib::Document::parse(*xml);
 }
 
 }  // namespace
@@ -129,20 +138,18 @@ int run_crm_simulate(Context& context) {
   if (const auto done = begin(context, manual(), parsed)) return *done;
   const auto request = request_of(context, parsed);
   if (!request) return report(context, request.error());
-  const auto xml = given(context, parsed);
-  if (!xml) return report(context, xml.error());
-  auto document = cib::Document::parse(*xml);
+  auto document = document_of(context, parsed);
   if (!document) return report(context, document.error());
   const auto simulated = pengine::run_simulation(std::move(*document), *request);
   if (!simulated) return report(context, simulated.error());
   context.console->out(simulated->text);
   const pengine::Graph& graph = simulated->plan.graph;
-  for (const auto& saved :
-       {save(parsed, "save-graph", graph.to_xml(0)), save(parsed, "save-dotfile", dot_text(graph)),
-        save(parsed, "save-input", simulated->input.serialize(true)),
-        save(parsed, "save-output", simulated->output.serialize(true)),
-        parsed.has("in-place") ? save(parsed, "xml-file", simulated->output.serialize(true))
-                               : Result<void>()}) {
+  const auto output = [&] { return simulated->after().serialize(true); };
+  for (const auto& saved : {save(parsed, "save-graph", [&] { return graph.to_xml(0); }),
+                            save(parsed, "save-dotfile", [&] { return dot_text(graph); }),
+                            save(parsed, "save-input", [&] { return simulated->input.serialize(true); }),
+                            save(parsed, "save-output", output),
+                            parsed.has("in-place") ? save(parsed, "xml-file", output) : Result<void>()}) {
     if (!saved) return report(context, saved.error());
   }
   return 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "pengine/engine.h"
+#include "pengine/history.h"
 
 namespace systole::pengine::engine {
 
@@ -201,15 +202,17 @@ void fill(Action* a) {
 Action* make_action(Cluster& c, Resource* r, const std::string& key, const std::string& task, Node* node,
                     bool optional) {
   Action* a = nullptr;
-  auto& list = c.actions_by_key[key];
   if (r) {
-    for (Action* old : list) {
-      if (old->resource != r || old->task != task) continue;
+    for (Action* old : r->actions) {
+      if (old->task != task || old->key != key) continue;
       if (node && old->node && old->node != node) continue;
       if (!node && old->node) {
         // Without a node any will do.
       }
-      if (node && !old->node) old->node = node;
+      if (node && !old->node) {
+        old->node = node;
+        ++Flag::changes;
+      }
       a = old;
       break;
     }
@@ -223,9 +226,9 @@ Action* make_action(Cluster& c, Resource* r, const std::string& key, const std::
     a->key = key;
     a->optional = true;
     fill(a);
-    list.push_back(a);
     c.actions.push_back(a);
     if (r) r->actions.push_back(a);
+    ++Flag::changes;
   }
   // Of an unmanaged resource only recurring monitors go on.
   if (r && a->node && !a->pseudo && !r->managed && a->interval_ms == 0) {
@@ -258,9 +261,8 @@ Action* find_action(const std::vector<Action*>& actions, std::string_view key, s
 
 std::vector<Action*> actions_of(const Resource* r, const Node* node, std::string_view task, bool need_node) {
   std::vector<Action*> out;
-  const std::string key = op_key(r->id, task, 0);
   for (Action* a : r->actions) {
-    if (a->key != key) continue;
+    if (!is_op_key(a->key, r->id, task)) continue;
     if (node && a->node && a->node != node) continue;
     if (node && !a->node) {
       if (need_node) continue;
@@ -291,14 +293,23 @@ void set_reason(Action* a, const std::string& reason, bool overwrite) {
 void clear_runnable(Action* a) { a->runnable = false; }
 void require_action(Action* a) { a->optional = false; }
 
+namespace {
+// Is there an order between the two that has any of these flags? Whole clones have long lists, but hardly
+// ever both of them: the shorter one is searched.
+bool ordered_already(const Action* first, const Action* then, std::uint32_t flags) {
+  if (then->before.size() <= first->after.size())
+    return std::any_of(then->before.begin(), then->before.end(), [&](const Relation& r) {
+      return r.action == first && (first->after[r.twin].flags & flags) != 0;
+    });
+  return std::any_of(first->after.begin(), first->after.end(),
+                     [&](const Relation& r) { return r.action == then && (r.flags & flags) != 0; });
+}
+}  // namespace
+
 bool order_actions(Action* first, Action* then, std::uint32_t flags) {
-  if (flags == 0 || !first || !then || first == then) return false;
-  auto [at, added] = first->after_index.emplace(then, -1);
-  for (int i = at->second; i >= 0; i = first->after[static_cast<std::size_t>(i)].older)
-    if (first->after[static_cast<std::size_t>(i)].flags & flags) return false;
-  then->before.push_back(Relation{first, flags, -1});
-  first->after.push_back(Relation{then, flags, at->second});
-  at->second = static_cast<int>(first->after.size()) - 1;
+  if (flags == 0 || !first || !then || first == then || ordered_already(first, then, flags)) return false;
+  then->before.push_back({first, flags, static_cast<std::uint32_t>(first->after.size())});
+  first->after.push_back({then, flags, static_cast<std::uint32_t>(then->before.size() - 1)});
   return true;
 }
 
@@ -345,11 +356,7 @@ bool blocks_expiry(Cluster& c, const Node* node, Resource* r, const HistoryOp* r
       if (recorded->task == op->name && recorded->interval_ms == op->interval_ms) return true;
       continue;
     }
-    auto it = c.history_of.find(history_id(r));
-    if (it == c.history_of.end()) continue;
-    auto at = it->second.find(node);
-    if (at == it->second.end()) continue;
-    for (const auto* h : at->second)
+    for (const auto* h : histories_of(c, history_id(r), node))
       for (const auto& o : h->ops)
         if (o.id.ends_with("_last_failure_0") && o.task == op->name && o.interval_ms == op->interval_ms)
           return true;
@@ -359,8 +366,18 @@ bool blocks_expiry(Cluster& c, const Node* node, Resource* r, const HistoryOp* r
 
 }  // namespace
 
+bool any_failures(const Node* node) {
+  for (const std::string_view prefix : {"fail-count-", "last-failure-"})
+    if (auto it = node->attributes.lower_bound(prefix);
+        it != node->attributes.end() && it->first.starts_with(prefix))
+      return true;
+  return false;
+}
+
 int fail_count(Cluster& c, const Node* node, Resource* r, unsigned flags, std::int64_t* last_failure,
                const HistoryOp* op) {
+  if (last_failure) *last_failure = 0;
+  if (!any_failures(node)) return 0;
   const std::string name = fail_name(r);
   int count = 0;
   std::int64_t last = 0;

@@ -22,11 +22,17 @@ bool node_available(const Place& place, bool consider_score, bool consider_guest
 }
 
 std::vector<Place> sorted_nodes(Cluster& c, const Places& places, const Node* active) {
-  std::vector<Place> list(places.begin(), places.end());
-  std::sort(list.begin(), list.end(), [&](const Place& a, const Place& b) {
-    const int sa = node_available(a, false, false) ? a.score : -kInfinity;
-    const int sb = node_available(b, false, false) ? b.score : -kInfinity;
-    if (sa != sb) return sa > sb;
+  struct Ranked {
+    int score;
+    const Node* node;
+    const Place* place;
+  };
+  std::vector<Ranked> ranked;
+  ranked.reserve(places.size());
+  for (const auto& p : places)
+    ranked.push_back({node_available(p, false, false) ? p.score : -kInfinity, p.node, &p});
+  std::sort(ranked.begin(), ranked.end(), [&](const Ranked& a, const Ranked& b) {
+    if (a.score != b.score) return a.score > b.score;
     if (c.config.placement != Config::Placement::kMinimal) {
       if (c.config.placement == Config::Placement::kBalanced)
         if (const int r = compare_capacity(c, a.node, b.node); r != 0) return r < 0;
@@ -39,6 +45,9 @@ std::vector<Place> sorted_nodes(Cluster& c, const Places& places, const Node* ac
     }
     return a.node->name < b.node->name;
   });
+  std::vector<Place> list;
+  list.reserve(ranked.size());
+  for (const auto& r : ranked) list.push_back(*r.place);
   return list;
 }
 
@@ -342,11 +351,13 @@ bool apply_location_and_health(Cluster& c) {
     for (auto* r : c.resources) apply_shutdown_lock(c, r);
   for (const auto* l : c.locations) apply_location(l->resource, *l);
   for (auto* r : c.resources) apply_stickiness(c, r);
-  for (Node* n : c.nodes)
+  for (Node* n : c.nodes) {
+    const bool failures = any_failures(n);
     for (auto* r : c.resources) {
-      check_threshold(c, r, n);
+      if (failures) check_threshold(c, r, n);
       apply_exclusive(r, n);
     }
+  }
   return true;
 }
 

@@ -318,4 +318,11 @@ ClusterStatus cluster_status(const cib::Document& document, WallTime now) {
   return Reader(cluster).read();
 }
 
+Plan schedule(const cib::Document& document, const Options& options, ClusterStatus& before) {
+  Cluster cluster;
+  engine::unpack(cluster, document, options);
+  before = Reader(cluster).read();
+  return engine::make_plan(cluster);
+}
+
 }  // namespace systole::pengine

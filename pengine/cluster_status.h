@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "cib/document.h"
+#include "pengine/scheduler.h"
 
 namespace systole::pengine {
 
@@ -66,5 +67,8 @@ struct ClusterStatus {
 
 // `now` decides which failures have expired and which rules apply.
 ClusterStatus cluster_status(const cib::Document& document, WallTime now);
+
+// schedule(), and the state that it began from: the document is read once.
+Plan schedule(const cib::Document& document, const Options& options, ClusterStatus& before);
 
 }  // namespace systole::pengine

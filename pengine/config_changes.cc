@@ -34,7 +34,7 @@ namespace {
 
 // The operation has to be done again with what is configured now.
 void require_anew(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
-  const std::string task = op.interval_ms > 0 ? op.task : "start";
+  const std::string task(op.interval_ms > 0 ? op.task : "start");
   Action* required = make_action(c, r, op_key(r->id, task, op.interval_ms), task, nullptr, false);
   set_reason(required, "resource definition change", true);
   trigger_unfencing(c, r, node, "Device parameters changed");
@@ -46,7 +46,8 @@ bool check_op(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
     const OpDef* def = find_op(r, op.task, op.interval_ms, false);
     if (!def) {
       if (c.config.cancel_removed)
-        cancel_recurring(c, r, std::to_string(op.call_id), op.task, op.interval_ms, node, "orphan");
+        cancel_recurring(c, r, std::to_string(op.call_id), std::string(op.task), op.interval_ms, node,
+                         "orphan");
       return true;
     }
   }
@@ -56,7 +57,7 @@ bool check_op(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
       return false;
     case ParameterChange::kReload:
       if (op.interval_ms > 0)
-        reschedule_recurring(c, r, op.task, op.interval_ms, node);
+        reschedule_recurring(c, r, std::string(op.task), op.interval_ms, node);
       else
         reload_resource(c, r, node);
       return true;
@@ -82,7 +83,7 @@ bool agent_changed(Cluster& c, Resource* r, Node* node, pugi::xml_node xml, bool
   return changed;
 }
 
-void check_history(Cluster& c, Resource* r, Node* node, const Cluster::ResourceHistory& h) {
+void check_history(Cluster& c, Resource* r, Node* node, const ResourceHistory& h) {
   if (r->removed) {
     // What nobody configures any more leaves no history behind.
     if (!is_anonymous_clone(top(r))) schedule_cleanup(c, r, node, false);
@@ -111,7 +112,8 @@ void check_history(Cluster& c, Resource* r, Node* node, const Cluster::ResourceH
   for (const auto& op : h.ops) {
     if (++i < start) continue;
     if (op.interval_ms > 0 && (r->maintenance || node->maintenance)) {
-      cancel_recurring(c, r, std::to_string(op.call_id), op.task, op.interval_ms, node, "maintenance mode");
+      cancel_recurring(c, r, std::to_string(op.call_id), std::string(op.task), op.interval_ms, node,
+                       "maintenance mode");
     } else if (op.interval_ms > 0 || op.task == "monitor" || op.task == "start" || op.task == "promote" ||
                op.task == "migrate_from") {
       if (check_op(c, r, node, op) && fail_count(c, node, r, kFailEffective) != 0)
@@ -127,16 +129,17 @@ void handle_config_changes(Cluster& c) {
     if (!h.resource || h.ops.empty()) continue;
     if (!h.node->maintenance && !node_available(h.node, 0, false, false)) continue;
     // Connections inside bundles wait until their container has a place.
-    if (has_remote_params(parameters(c, h.resource, h.node))) continue;
+    if (c.addresses_by_uname && addresses_by_uname(c, h.resource, h.node)) continue;
     check_history(c, h.resource, h.node, h);
   }
 }
 
 void check_deferred_changes(Cluster& c) {
+  if (!c.addresses_by_uname) return;
   for (auto& h : c.histories) {
     if (!h.resource || h.ops.empty()) continue;
     if (!h.node->maintenance && !node_available(h.node, 0, false, false)) continue;
-    if (has_remote_params(parameters(c, h.resource, h.node))) check_history(c, h.resource, h.node, h);
+    if (addresses_by_uname(c, h.resource, h.node)) check_history(c, h.resource, h.node, h);
   }
 }
 

@@ -20,7 +20,7 @@ std::string utc_text(WallTime t) {
 class Report {
  public:
   Report(cib::Document document, const SimulationRequest& request)
-      : request_(request), result_{{}, {}, std::move(document), cib::Document::empty()} {
+      : request_(request), result_{{}, {}, std::move(document), std::nullopt} {
     if (request.now) {
       now_ = *request.now;
     } else if (const auto date = execution_date(result_.input)) {
@@ -33,14 +33,20 @@ class Report {
 
   Result<SimulationReport> go() {
     date_line();
-    if (!request_.quiet) status("Current cluster status:", result_.input, true);
-    if (auto modified = modify(); !modified) return tl::make_unexpected(modified.error());
-    schedule_it();
+    ClusterStatus before;
+    if (!modifies())
+      result_.plan = schedule(result_.input, options(), before);
+    else if (!request_.quiet)
+      before = cluster_status(result_.input, now_);
+    if (!request_.quiet) status("Current cluster status:", before, true);
+    if (modifies()) {
+      if (auto modified = modify(); !modified) return tl::make_unexpected(modified.error());
+      result_.plan = schedule(result_.input, options());
+    }
+    scores();
     if (!request_.quiet) summary();
     if (request_.execute) {
       if (auto executed = execute(); !executed) return tl::make_unexpected(executed.error());
-    } else {
-      result_.output = result_.input.clone();
     }
     return std::move(result_);
   }
@@ -54,8 +60,7 @@ class Report {
     if (original_date_ && !request_.quiet) say("Using the original execution date of: " + utc_text(now_));
   }
 
-  void status(const char* title, const cib::Document& document, bool counts) {
-    const ClusterStatus now = cluster_status(document, now_);
+  void status(const char* title, const ClusterStatus& now, bool counts) {
     if (counts && now.disabled + now.blocked > 0) {
       say(fmt::format(
           "{} of {} resource instances DISABLED and {} BLOCKED from further action due to failure\n",
@@ -65,8 +70,15 @@ class Report {
     result_.text += status_text(now);
   }
 
+  bool modifies() const {
+    const auto& r = request_;
+    return r.quorum || !r.nodes_up.empty() || !r.nodes_down.empty() || !r.nodes_failed.empty() ||
+           !r.tickets_granted.empty() || !r.tickets_revoked.empty() || !r.tickets_standby.empty() ||
+           !r.tickets_activated.empty() || !r.inject.empty();
+  }
   Result<void> modify();
-  void schedule_it();
+  Options options() const;
+  void scores();
   void summary();
   Result<void> execute();
 
@@ -119,13 +131,16 @@ Result<void> Report::modify() {
   return {};
 }
 
-void Report::schedule_it() {
+Options Report::options() const {
   Options options;
   options.now = now_;
   options.scores = request_.show_scores || request_.show_utilization;
   options.reasons = request_.explain;
-  result_.plan = schedule(result_.input, options);
-  if (!options.scores) return;
+  return options;
+}
+
+void Report::scores() {
+  if (!options().scores) return;
   const char* margin = "";
   if (!request_.quiet) {
     gap();
@@ -164,7 +179,7 @@ Result<void> Report::execute() {
     if (!simulation.complete) say("Transition failed: not every action could be executed");
     date_line();
     gap();
-    status("Revised Cluster Status:", simulation.after, false);
+    status("Revised Cluster Status:", cluster_status(simulation.after, now_), false);
   }
   result_.output = std::move(simulation.after);
   return {};

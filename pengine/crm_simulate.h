@@ -29,8 +29,9 @@ struct SimulationRequest {
 struct SimulationReport {
   std::string text;
   Plan plan;
-  cib::Document input;   // As scheduled, with modifications.
-  cib::Document output;  // After execution; the input when nothing was executed.
+  cib::Document input;                  // As scheduled, with modifications.
+  std::optional<cib::Document> output;  // After execution; none when nothing was executed.
+  const cib::Document& after() const { return output ? *output : input; }
 };
 
 // Errors: kInvalidArgument for an operation that cannot be understood.

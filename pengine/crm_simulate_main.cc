@@ -16,9 +16,13 @@ using namespace systole::pengine;
 
 std::string read_all(const std::string& path) {
   if (path == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in) throw CLI::ValidationError("--xml-file", "cannot read " + path);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::string text(static_cast<std::size_t>(std::max<std::streamoff>(0, in.tellg())), '\0');
+  in.seekg(0);
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
 }
 
 void write_all(const std::string& path, const std::string& content) {
@@ -67,7 +71,7 @@ int run(int argc, char** argv) {
   }
   std::fputs(report->text.c_str(), stdout);
   if (!save_graph.empty()) write_all(save_graph, report->plan.graph.to_xml(0));
-  if (!save_output.empty()) write_all(save_output, report->output.serialize(true));
+  if (!save_output.empty()) write_all(save_output, report->after().serialize(true));
   if (!save_input.empty()) write_all(save_input, report->input.serialize(true));
   return 0;
 }

@@ -16,6 +16,8 @@ void unpack_constraints(Cluster& c);
 void unpack(Cluster& c, const cib::Document& document, const Options& options);
 // All of it: placements, actions, graph.
 void decide(Cluster& c);
+// decide(), and the result taken out.
+Plan make_plan(Cluster& c);
 
 Node& create_node(Cluster& c, const std::string& id, const std::string& name, bool remote, int score);
 void add_node_attributes(Cluster& c, Node& node, pugi::xml_node xml, bool overwrite);
@@ -55,6 +57,7 @@ enum : unsigned { kFailEffective = 1, kFailFillers = 2 };
 int fail_count(Cluster& c, const Node* node, Resource* r, unsigned flags,
                std::int64_t* last_failure = nullptr, const HistoryOp* op = nullptr);
 Action* clear_fail_count(Cluster& c, Resource* r, Node* node, const std::string& why);
+bool any_failures(const Node* node);  // Does it remember any fail count at all?
 bool threshold_reached(Cluster& c, Resource* r, const Node* node, Resource** failed);
 
 // --- Actions ---
@@ -207,15 +210,15 @@ void apply_orderings(Cluster& c);
 void update_for_orderings(Cluster& c, Action* then);
 void block_colocation_dependents(Cluster& c, Action* a);
 void disable_invalid_orderings(Cluster& c);  // What would make the graph a circle.
-struct ActionFlags {
-  bool optional = true, runnable = true, pseudo = false, migratable = false;
-};
 ActionFlags action_flags(Cluster& c, Action* a, const Node* node);
 void build_graph(Cluster& c, Graph& graph);
 void add_action_meta(const Resource* r, Meta& out);
 void summarize(Cluster& c);
 std::string remote_name_for(Cluster& c, Resource* r, const Node* node);
 bool has_remote_params(const Meta& p);
+void note_parameters(Definition& def);                               // What the next two ask for.
+bool parameters_same_everywhere(const Resource* r);                  // No rule gives it others on some nodes.
+bool addresses_by_uname(Cluster& c, Resource* r, const Node* node);  // The same of its parameters there.
 Resource* bundle_replica_child_on(const Resource* bundle, const Node* node);
 const Resource* find_compatible_instance(Cluster& c, const Resource* match, const Resource* collective,
                                          Role role, bool current);

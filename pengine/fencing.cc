@@ -121,8 +121,6 @@ void shutdown_ordering(Cluster& c, Node* node, Action* shutdown) {
     if (!a->resource || a->node != node || a->task != "stop") continue;
     if (a->resource->maintenance || node->maintenance) continue;
     if (!a->resource->managed && !a->resource->blocked) continue;
-    if (!a->resource->blocked || a->resource->managed)
-      a->optional = a->resource->managed ? false : a->optional;
     a->optional = false;
     new_ordering(c, a->resource, "", a, nullptr, "", shutdown, kOrdered | kUnrunnableFirstBlocks);
   }

@@ -79,7 +79,8 @@ namespace {
 // after.
 const Node* physical_host(const Action* a) {
   if (!a->node || !is_guest(a->node)) return nullptr;
-  const std::string task = a->task == "notify" ? meta_or(a->meta, "notify_operation", "") : a->task;
+  const std::string task =
+      a->task == "notify" ? meta_or(a->meta, "notify_operation", "") : std::string(a->task);
   const Resource* container = a->node->remote->container;
   if (task == "stop" || task == "stopped" || task == "demote" || task == "demoted")
     return current_node(container);
@@ -129,7 +130,7 @@ pengine::Action render(Cluster& c, const Action* a) {
            : cluster ? pengine::Action::Kind::kCluster
                      : pengine::Action::Kind::kResource;
   g.can_fail = false;
-  std::map<std::string, std::string, std::less<>> attributes;
+  Meta attributes;
   Resource* r = a->resource;
   if (r) {
     const std::string base = clone_id(r);
@@ -273,11 +274,12 @@ void build_graph(Cluster& c, Graph& graph) {
   graph.failed_stop_offset = "INFINITY";
   graph.failed_start_offset = c.config.start_failure_fatal ? "INFINITY" : "1";
   graph.recheck_by = c.recheck_by;
-  std::map<const Action*, int> index;
+  std::vector<int> index(c.actions.size() + 2, -1);  // By Action::id.
+  const auto place = [&index](const Action* a) -> int& { return index[static_cast<std::size_t>(a->id)]; };
   std::vector<Action*> in;
   for (Action* a : c.actions)
     if (wanted(a)) {
-      index[a] = static_cast<int>(in.size());
+      place(a) = static_cast<int>(in.size());
       in.push_back(a);
       graph.actions.push_back(render(c, a));
     }
@@ -294,7 +296,7 @@ void build_graph(Cluster& c, Graph& graph) {
     s.action = static_cast<int>(i);
     merged.clear();
     for (const auto& rel : a->before)
-      if (auto at = index.find(rel.action); at != index.end()) merged[at->second] |= rel.flags;
+      if (const int at = place(rel.action); at >= 0) merged[at] |= rel.flags;
     for (const auto& [input, flags] : merged)
       if (input_wanted(a, in[static_cast<std::size_t>(input)], flags)) s.inputs.push_back(input);
     graph.synapses.push_back(std::move(s));

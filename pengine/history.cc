@@ -14,7 +14,7 @@ namespace systole::pengine::engine {
 namespace {
 
 struct Magic {
-  std::string uuid;
+  std::string_view uuid;
   int transition = -1;
   int target_rc = -1;
   bool ok = false;
@@ -50,37 +50,69 @@ int to_int(const char* text, int fallback) {
 HistoryOp parse_op(pugi::xml_node xml) {
   HistoryOp op;
   op.xml = xml;
-  op.id = xml.attribute("id").value();
-  op.task = xml.attribute("operation").value();
-  op.key = xml.attribute("operation_key").value();
+  std::string_view transition_key;
+  for (auto a = xml.first_attribute(); a; a = a.next_attribute()) {
+    const std::string_view name = a.name();
+    // One walk over the attributes; most are told apart by their length.
+    switch (name.size()) {
+      case 2:
+        if (name == "id") op.id = a.value();
+        break;
+      case 7:
+        if (name == "call-id")
+          op.call_id = to_int(a.value(), -1);
+        else if (name == "rc-code")
+          op.rc = to_int(a.value(), 193);
+        break;
+      case 8:
+        if (name == "interval") op.interval_ms = parse_int(a.value()).value_or(0);
+        break;
+      case 9:
+        if (name == "operation")
+          op.task = a.value();
+        else if (name == "op-digest")
+          op.digest = a.value();
+        else if (name == "op-status")
+          op.status = to_int(a.value(), 99);
+        break;
+      case 13:
+        if (name == "operation_key") op.key = a.value();
+        break;
+      case 14:
+        if (name == "transition-key")
+          transition_key = a.value();
+        else if (name == "last-rc-change")
+          op.last_change = parse_int(a.value()).value_or(-1);
+        else if (name == "migrate_source")
+          op.migrate_source = a.value();
+        else if (name == "migrate_target")
+          op.migrate_target = a.value();
+        break;
+      case 16:
+        if (name == "transition-magic")
+          op.magic = a.value();
+        else if (name == "op-force-restart")
+          op.restart_params = a.value();
+        else if (name == "op-secure-digest")
+          op.secure_digest = a.value();
+        else if (name == "op-secure-params")
+          op.secure_params = a.value();
+        break;
+      case 17:
+        if (name == "op-restart-digest") op.restart_digest = a.value();
+        break;
+      default:
+        break;
+    }
+  }
   if (op.key.empty()) op.key = op.id;
-  op.interval_ms = parse_int(xml.attribute("interval").value()).value_or(0);
-  op.call_id = to_int(xml.attribute("call-id").value(), -1);
-  op.rc = to_int(xml.attribute("rc-code").value(), 193);
-  op.status = to_int(xml.attribute("op-status").value(), 99);
-  op.last_change = parse_int(xml.attribute("last-rc-change").value()).value_or(-1);
-  op.last_run = parse_int(xml.attribute("last-run").value()).value_or(-1);
-  op.exit_reason = xml.attribute("exit-reason").value();
-  op.digest = xml.attribute("op-digest").value();
-  op.restart_digest = xml.attribute("op-restart-digest").value();
-  op.restart_params = xml.attribute("op-force-restart").value();
-  op.secure_digest = xml.attribute("op-secure-digest").value();
-  op.secure_params = xml.attribute("op-secure-params").value();
-  op.magic = xml.attribute("transition-magic").value();
-  op.migrate_source = xml.attribute("migrate_source").value();
-  op.migrate_target = xml.attribute("migrate_target").value();
-  op.exec_time = xml.attribute("exec-time").value();
-  op.queue_time = xml.attribute("queue-time").value();
-  if (const Magic m = parse_key(xml.attribute("transition-key").value()); m.ok) op.target_rc = m.target_rc;
+  if (const Magic m = parse_key(transition_key); m.ok) op.target_rc = m.target_rc;
   if (op.target_rc < 0)
     if (const Magic m = parse_key(op.magic); m.ok) op.target_rc = m.target_rc;
   return op;
 }
 
-bool is_probe_op(const HistoryOp& op) {
-  const std::string_view task = op.xml.attribute("operation").value();
-  return task == "monitor" && op.interval_ms == 0;
-}
+bool is_probe_op(const HistoryOp& op) { return op.task == "monitor" && op.interval_ms == 0; }
 
 // A probe that could not run, of a resource that cannot run there either, means: not running.
 bool mask_probe_failure(const HistoryOp& op) {
@@ -106,7 +138,7 @@ int compare_history(const HistoryOp& a, const HistoryOp& b) {
 
 bool is_newer(const HistoryOp& a, const HistoryOp& b) { return compare_history(a, b) > 0; }
 
-void sort_history(std::vector<HistoryOp>& ops) {
+void sort_history(std::span<HistoryOp> ops) {
   // Not a strict weak ordering for pending operations: insertion sort stays defined whatever it says.
   for (std::size_t i = 1; i < ops.size(); ++i)
     for (std::size_t j = i; j > 0 && compare_history(ops[j - 1], ops[j]) > 0; --j)
@@ -115,9 +147,9 @@ void sort_history(std::vector<HistoryOp>& ops) {
 
 namespace {
 
-std::string strip_instance(const std::string& id) {
+std::string_view strip_instance(std::string_view id) {
   const auto colon = id.rfind(':');
-  if (colon == std::string::npos || colon + 1 >= id.size()) return id;
+  if (colon == std::string_view::npos || colon + 1 >= id.size()) return id;
   for (std::size_t i = colon + 1; i < id.size(); ++i)
     if (id[i] < '0' || id[i] > '9') return id;
   return id.substr(0, colon);
@@ -128,7 +160,7 @@ void set_removed(Resource* r) {
   for (auto* child : r->children) set_removed(child);
 }
 
-Resource* removed_instance(Cluster& c, Resource* parent, const std::string& id) {
+Resource* removed_instance(Cluster& c, Resource* parent, std::string_view id) {
   if (parent->def->children.empty()) return nullptr;
   Resource* instance = create_clone_instance(c, parent, static_cast<int>(parent->children.size()), true);
   set_removed(instance);
@@ -136,15 +168,13 @@ Resource* removed_instance(Cluster& c, Resource* parent, const std::string& id) 
 }
 
 // The instance of an anonymous clone that the history of this node means.
-Resource* anonymous_instance(Cluster& c, Node& node, Resource* parent, const std::string& id) {
+Resource* anonymous_instance(Cluster& c, Node& node, Resource* parent, std::string_view id) {
   Resource *found = nullptr, *inactive = nullptr;
   bool skip_inactive = false;
   for (auto* child : parent->children) {
     if (found) break;
-    std::vector<Node*> where;
-    collect_nodes(child, Where::kCurrentOrPending, where);
-    if (!where.empty()) {
-      if (where.front() == &node) {
+    if (const Node* where = node_of(child, Where::kCurrentOrPending)) {
+      if (where == &node) {
         found = find_in(child, id, nullptr, true);
         if (found && !found->running_on.empty()) {
           skip_inactive = true;
@@ -169,29 +199,29 @@ Resource* bundle_replica_on(Resource* bundle, const Node& node) {
   return nullptr;
 }
 
-Resource* instance_for(Cluster& c, Node& node, const std::string& id) {
-  Resource* r = nullptr;
-  auto it = c.resource_by_id.find(id);
-  if (it != c.resource_by_id.end()) r = it->second;
-  Resource* parent = nullptr;
-  if (!r) {
-    const std::string base = strip_instance(id);
-    auto zero = c.resource_by_id.find(base + ":0");
-    if (zero != c.resource_by_id.end() && !zero->second->unique) r = zero->second;
-    if (!r) return nullptr;
-    parent = top(r);
-  } else if (!is_primitive(r)) {
-    return nullptr;
-  } else {
-    parent = top(r);
+// The primitive that the configuration knows by this id, or the first instance of an anonymous clone's.
+Resource* known_by(Cluster& c, HistoryOfId& all, std::string_view id) {
+  if (!all.named)
+    if (auto it = c.resource_by_id.find(id); it != c.resource_by_id.end()) all.named = it->second;
+  if (all.named) return is_primitive(all.named) ? all.named : nullptr;
+  if (!all.first_instance) {
+    const auto zero = c.resource_by_id.find(std::string(strip_instance(id)) + ":0");
+    if (zero != c.resource_by_id.end() && !zero->second->unique) all.first_instance = zero->second;
   }
+  return all.first_instance;
+}
+
+Resource* instance_for(Cluster& c, Node& node, const ResourceHistory& h) {
+  Resource* r = known_by(c, *h.all, h.id);
+  if (!r) return nullptr;
+  Resource* parent = top(r);
   if (is_anonymous_clone(parent)) {
     if (is_bundle(parent->parent))
       r = bundle_replica_on(parent->parent, node);
     else
-      r = anonymous_instance(c, node, parent, strip_instance(id));
+      r = anonymous_instance(c, node, parent, strip_instance(h.id));
   }
-  if (r && id != r->id && id != r->history_name) r->history_name = id;
+  if (r && h.id != r->id && h.id != r->history_name) r->history_name = h.id;
   return r;
 }
 
@@ -231,22 +261,17 @@ Resource* fake_resource(Cluster& c, const std::string& id, pugi::xml_node xml) {
   return r;
 }
 
-Resource* removed_resource(Cluster& c, Node& node, const std::string& id, pugi::xml_node xml) {
-  Resource* r = nullptr;
-  const std::string base = strip_instance(id);
-  auto zero = c.resource_by_id.find(base + ":0");
-  if (zero != c.resource_by_id.end() && false) r = zero->second;
-  r = fake_resource(c, id, xml);
+Resource* removed_resource(Cluster& c, std::string_view id, pugi::xml_node xml) {
+  Resource* r = fake_resource(c, std::string(id), xml);
   if (!c.config.stop_removed) {
     r->managed = false;
   } else {
     add_location_score(c, r, nullptr, -kInfinity);
   }
-  (void)node;
   return r;
 }
 
-void active_range(const std::vector<HistoryOp>& ops, int& start, int& stop) {
+void active_range(std::span<const HistoryOp> ops, int& start, int& stop) {
   start = stop = -1;
   int by_monitor = -1, by_role = -1, i = -1;
   for (const auto& op : ops) {
@@ -264,8 +289,7 @@ void active_range(const std::vector<HistoryOp>& ops, int& start, int& stop) {
   if (start == -1) start = by_role != -1 ? by_role : by_monitor;
 }
 
-void recurring_of(Cluster& c, Node& node, Resource* r, const std::vector<HistoryOp>& ops, int start,
-                  int stop) {
+void recurring_of(Cluster& c, Node& node, Resource* r, std::span<const HistoryOp> ops, int start, int stop) {
   int i = -1;
   for (const auto& op : ops) {
     ++i;
@@ -273,7 +297,7 @@ void recurring_of(Cluster& c, Node& node, Resource* r, const std::vector<History
     if (start < stop && i <= stop) continue;
     if (i < start) continue;
     if (op.interval_ms == 0 || op.status == kExecPending) continue;
-    make_action(c, r, op_key(r->id, op.task, op.interval_ms), op.task, &node, true);
+    make_action(c, r, op_key(r->id, op.task, op.interval_ms), std::string(op.task), &node, true);
   }
 }
 
@@ -388,11 +412,11 @@ void settle(Cluster& c, Resource* r, Node& node, OnFail on_fail) {
     r->role = Role::kStarted;
 }
 
-void resource_history(Cluster& c, Node& node, Cluster::ResourceHistory& h) {
-  Resource* r = instance_for(c, node, h.id);
+void resource_history(Cluster& c, Node& node, ResourceHistory& h) {
+  Resource* r = instance_for(c, node, h);
   if (!r) {
     if (h.ops.empty()) return;
-    r = removed_resource(c, node, h.id, h.xml);
+    r = removed_resource(c, h.id, h.xml);
   }
   h.resource = r;
   if (c.config.shutdown_lock) shutdown_lock(c, r, node, h.xml);
@@ -459,25 +483,48 @@ void add_running(Cluster& c, Resource* r, Node* node, bool failed) {
   if (r->parent) add_running(c, r->parent, node, false);
 }
 
-void node_history(Cluster& c, Node& node, pugi::xml_node) {
-  auto range = c.history_by_node.find(&node);
-  if (range == c.history_by_node.end()) return;
-  for (auto* h : range->second) resource_history(c, node, *h);
+void node_history(Cluster& c, Node& node) {
+  for (auto* h : node.history) resource_history(c, node, *h);
 }
 
 void index_history(Cluster& c) {
+  // Nodes tend to list the same resources in the same order: the table is asked only where they do not.
+  std::vector<HistoryOfId*> last_order, order;
+  std::vector<HistoryOp> ops;
+  int rank = 0;
   for (auto& [id, state] : c.node_states) {
-    Node* node = c.node_by_id.at(id);
+    Node* node = c.node_by_id.find(id)->second;
+    node->history_rank = rank++;
+    order.swap(last_order);
+    order.clear();
     for (auto xml : state.child("lrm").child("lrm_resources").children("lrm_resource")) {
       auto& h = c.histories.emplace_back();
       h.node = node;
       h.xml = xml;
       h.id = xml.attribute("id").value();
-      for (auto op : xml.children("lrm_rsc_op")) h.ops.push_back(parse_op(op));
-      c.history_of[h.id][node].push_back(&h);
-      c.history_by_node[node].push_back(&h);
+      ops.clear();
+      for (auto op : xml.children("lrm_rsc_op")) ops.push_back(parse_op(op));
+      auto* memory = static_cast<HistoryOp*>(
+          c.history_memory.allocate(ops.size() * sizeof(HistoryOp), alignof(HistoryOp)));
+      std::uninitialized_copy(ops.begin(), ops.end(), memory);
+      h.ops = {memory, ops.size()};
+      const std::size_t at = order.size();
+      const bool as_before = at < last_order.size() && last_order[at]->entries.front()->id == h.id;
+      h.all = as_before ? last_order[at] : &c.history_of[h.id];
+      order.push_back(h.all);
+      h.all->entries.push_back(&h);
+      node->history.push_back(&h);
     }
   }
+}
+
+std::span<ResourceHistory* const> histories_of(const Cluster& c, std::string_view id, const Node* node) {
+  const auto all = c.history_of.find(id);
+  if (all == c.history_of.end() || !node || node->history_rank < 0) return {};
+  const auto& entries = all->second.entries;
+  const auto [from, to] = std::ranges::equal_range(
+      entries, node->history_rank, {}, [](const ResourceHistory* h) { return h->node->history_rank; });
+  return {from, to};
 }
 
 }  // namespace systole::pengine::engine

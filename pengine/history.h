@@ -39,9 +39,13 @@ enum Ocf : int {
 };
 
 HistoryOp parse_op(pugi::xml_node xml);
-void node_history(Cluster& c, Node& node, pugi::xml_node state);
+// Reads every lrm_resource of the nodes whose state is known.
+void index_history(Cluster& c);
+// What the node remembers under the id.
+std::span<ResourceHistory* const> histories_of(const Cluster& c, std::string_view id, const Node* node);
+void node_history(Cluster& c, Node& node);
 // Sorts as the operations happened.
-void sort_history(std::vector<HistoryOp>& ops);
+void sort_history(std::span<HistoryOp> ops);
 bool is_newer(const HistoryOp& a, const HistoryOp& b);
 int compare_history(const HistoryOp& a, const HistoryOp& b);
 bool is_probe_op(const HistoryOp& op);

@@ -30,12 +30,14 @@ void collect_nodes(const Resource* r, Where where, std::vector<Node*>& out) {
 }
 
 Node* node_of(const Resource* r, Where where) {
-  std::vector<Node*> list;
   if (is_primitive(r)) {
     if (where == Where::kAssigned) return r->assigned;
+    if (!r->running_on.empty()) return r->running_on.front();
+    return where == Where::kCurrentOrPending ? r->pending_node : nullptr;
   }
-  collect_nodes(r, where, list);
-  return list.empty() ? nullptr : list.front();
+  for (const auto* child : r->children)
+    if (Node* found = node_of(child, where)) return found;
+  return nullptr;
 }
 
 Role role_of(const Resource* r, bool current) {

@@ -9,19 +9,14 @@
 namespace systole::pengine::engine {
 namespace {
 
-const std::vector<Cluster::ResourceHistory*>* history_on(Cluster& c, const Resource* r, const Node* node) {
-  auto it = c.history_of.find(history_id(r));
-  if (it == c.history_of.end()) return nullptr;
-  auto at = it->second.find(node);
-  return at == it->second.end() ? nullptr : &at->second;
+std::span<ResourceHistory* const> history_on(const Cluster& c, const Resource* r, const Node* node) {
+  return histories_of(c, history_id(r), node);
 }
 
 // The operation on the node, of a migration the one between the two; with rc >= 0 only if it ended so.
 const HistoryOp* find_op_on(Cluster& c, const Resource* r, const Node* node, std::string_view task,
-                            const std::string& source, const std::string& target, int rc) {
-  const auto* list = history_on(c, r, node);
-  if (!list) return nullptr;
-  for (const auto* h : *list)
+                            std::string_view source, std::string_view target, int rc) {
+  for (const auto* h : history_on(c, r, node))
     for (const auto& op : h->ops) {
       if (op.task != task || (!source.empty() && op.migrate_source != source) ||
           (!target.empty() && op.migrate_target != target))
@@ -38,9 +33,7 @@ bool newer(const HistoryOp& a, const HistoryOp& b, bool same) {
 }
 
 bool non_monitor_after(Cluster& c, const Resource* r, const Node* node, const HistoryOp& op, bool same) {
-  const auto* list = history_on(c, r, node);
-  if (!list) return false;
-  for (const auto* h : *list)
+  for (const auto* h : history_on(c, r, node))
     for (const auto& other : h->ops) {
       if (other.xml == op.xml ||
           !(other.task == "start" || other.task == "stop" || other.task == "promote" ||
@@ -57,7 +50,7 @@ bool not_running_after(Cluster& c, const Resource* r, const Node* node, const Hi
 }
 
 bool newer_state(Cluster& c, const Resource* r, const Node* node, const HistoryOp* to, const HistoryOp* from,
-                 const std::string& source) {
+                 std::string_view source) {
   const bool on_source = node && node->name == source;
   const HistoryOp* op = on_source ? (to ? to : from) : (from ? from : to);
   const bool same = on_source ? to != nullptr : from != nullptr;
@@ -67,9 +60,7 @@ bool newer_state(Cluster& c, const Resource* r, const Node* node, const HistoryO
 
 // Nothing is known of it there, as after a clean-up: a probe will tell.
 bool unknown_on(Cluster& c, const Resource* r, const Node* node) {
-  const auto* list = history_on(c, r, node);
-  if (!list) return true;
-  for (const auto* h : *list)
+  for (const auto* h : history_on(c, r, node))
     for (const auto& op : h->ops)
       if (op.rc != 193) return false;
   return true;
@@ -88,7 +79,7 @@ void recover_by_restart(Resource* r) {
 }  // namespace
 
 void migrate_to_succeeded(Cluster& c, Resource* r, Node& node, const HistoryOp& op) {
-  const std::string &source = op.migrate_source, &target = op.migrate_target;
+  const std::string_view source = op.migrate_source, &target = op.migrate_target;
   if (source.empty() || target.empty() || !same_text(source, node.name)) return;
   Node* target_node = c.find_node(target);
   const bool newer_on_source = non_monitor_after(c, r, &node, op, true);
@@ -124,7 +115,7 @@ void migrate_to_succeeded(Cluster& c, Resource* r, Node& node, const HistoryOp& 
 }
 
 void migrate_to_failed(Cluster& c, Resource* r, Node& node, const HistoryOp& op) {
-  const std::string &source = op.migrate_source, &target = op.migrate_target;
+  const std::string_view source = op.migrate_source, &target = op.migrate_target;
   if (source.empty() || target.empty() || !same_text(source, node.name)) return;
   r->role = Role::kStarted;
   Node* target_node = c.find_node(target);
@@ -138,7 +129,7 @@ void migrate_to_failed(Cluster& c, Resource* r, Node& node, const HistoryOp& op)
 }
 
 void migrate_from_failed(Cluster& c, Resource* r, Node& node, const HistoryOp& op) {
-  const std::string &source = op.migrate_source, &target = op.migrate_target;
+  const std::string_view source = op.migrate_source, &target = op.migrate_target;
   if (source.empty() || target.empty() || !same_text(target, node.name)) return;
   r->role = Role::kStarted;
   Node* source_node = c.find_node(source);

@@ -96,14 +96,13 @@ void Cluster::problem(Problem::Severity severity, std::string message) {
 }
 
 Resource* Cluster::find_resource(std::string_view id) const {
-  const std::string key(id);
-  if (auto it = resource_by_id.find(key); it != resource_by_id.end()) return it->second;
-  if (auto it = resource_by_def.find(key); it != resource_by_def.end()) return it->second;
+  if (auto it = resource_by_id.find(id); it != resource_by_id.end()) return it->second;
+  if (auto it = resource_by_def.find(id); it != resource_by_def.end()) return it->second;
   return nullptr;
 }
 
 Node* Cluster::find_node(std::string_view name) const {
-  auto it = node_by_name.find(std::string(name));
+  auto it = node_by_name.find(name);
   return it == node_by_name.end() ? nullptr : it->second;
 }
 
@@ -221,6 +220,12 @@ std::string op_key(std::string_view resource, std::string_view task, std::int64_
   key.reserve(resource.size() + task.size() + 12);
   key.append(resource).append("_").append(task).append("_").append(std::to_string(interval_ms));
   return key;
+}
+
+bool is_op_key(std::string_view key, std::string_view resource, std::string_view task) {
+  return key.size() == resource.size() + task.size() + 3 && key[resource.size()] == '_' &&
+         key.ends_with("_0") && key.substr(resource.size() + 1, task.size()) == task &&
+         key.starts_with(resource);
 }
 
 int compare_numeric(std::string_view a, std::string_view b) {

@@ -4,12 +4,15 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <map>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <pugixml.hpp>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,10 +26,31 @@ namespace systole::pengine::engine {
 struct Node;
 struct Resource;
 struct Action;
+struct ResourceHistory;
+struct HistoryOfId;
 struct Ticket;
 struct Cluster;
 
-using Meta = std::map<std::string, std::string, std::less<>>;
+// A text that is mostly compared with literals: the lengths first, and then without a call.
+struct Name : std::string {
+  using std::string::string;
+  Name() = default;
+  Name(std::string text) : std::string(std::move(text)) {}
+  template <std::size_t N>
+  friend bool operator==(const Name& name, const char (&literal)[N]) {
+    return name.size() == N - 1 && std::memcmp(name.data(), literal, N - 1) == 0;
+  }
+};
+
+// Tables by text that are asked with views.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+template <class T>
+using TextTable = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
+
+using Meta = AttributeMap;
 
 enum class Role : std::uint8_t { kUnknown, kStopped, kStarted, kUnpromoted, kPromoted };
 const char* role_name(Role role);
@@ -65,6 +89,7 @@ class Places {
   Place* find(const Node* node);
   const Place* find(const Node* node) const { return const_cast<Places*>(this)->find(node); }
   Place& add(const Place& place);  // Existing: returned unchanged.
+  void reserve(std::size_t nodes) { entries_.reserve(nodes); }
   void clear() { entries_.clear(); }
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
@@ -95,6 +120,8 @@ struct Node {
   std::vector<Resource*> running, allocated;
   int priority = 0;        // Sum of what runs here, for priority-fencing-delay.
   int assigned_count = 0;  // Resources assigned here, for balancing.
+  int history_rank = -1;   // Place among the nodes whose history is read.
+  std::vector<ResourceHistory*> history;
 };
 bool is_guest(const Node* node);
 bool is_remote(const Node* node);  // Of either kind but guest.
@@ -110,6 +137,15 @@ struct OpDef {
   std::vector<NvSet> meta, parameters;
 };
 
+// What an operation would run with, and its digest: the same on every node, if no rule says otherwise.
+struct KnownDigest {
+  std::string task;
+  std::int64_t interval_ms = 0;
+  Meta parameters;
+  std::string digest;
+  std::map<std::string, std::string, std::less<>> subsets;  // By the names that are in it.
+};
+
 // What the configuration says of one resource, shared by all instances of a clone.
 struct Definition {
   std::string tag, id, agent_class, provider, type;
@@ -118,6 +154,8 @@ struct Definition {
   std::vector<OpDef> operations;
   std::vector<std::unique_ptr<Definition>> children;
   pugi::xml_node xml;  // Of the configuration; null for implicit and removed resources.
+  bool parameters_by_rule = false, address_by_uname = false;
+  std::vector<KnownDigest> digests;
 };
 
 struct Colocation {
@@ -188,23 +226,50 @@ struct Ordering {
   std::uint32_t flags = 0;
 };
 
-// There may be several between two actions, each with its own conditions.
+// One end of an order between two actions, in Action::before of the one and Action::after of the other. There
+// may be several between two, each with its own conditions.
 struct Relation {
   Action* action = nullptr;
-  std::uint32_t flags = 0;
-  int older = -1;  // Place of the one before with the same action.
+  std::uint32_t flags = 0;  // In Action::after: as the order was made.
+  std::uint32_t twin = 0;   // Place of the other end in the other action's list. Lists only grow.
+};
+
+// One of an action's properties that what depends on the action looks at. All changes of all of them are
+// counted: while there are none, what was derived from them holds.
+class Flag {
+ public:
+  Flag(bool value) : value_(value) {}
+  Flag(const Flag&) = default;
+  operator bool() const { return value_; }
+  Flag& operator=(const Flag& other) { return *this = other.value_; }
+  Flag& operator=(bool value) {
+    if (value != value_) ++changes;
+    value_ = value;
+    return *this;
+  }
+  static inline thread_local std::uint64_t changes = 1;
+
+ private:
+  bool value_;
+};
+
+struct ActionFlags {
+  bool optional = true, runnable = true, pseudo = false, migratable = false;
 };
 
 struct Action {
   int id = 0;
   Resource* resource = nullptr;
   Node* node = nullptr;
-  std::string task, key, reason, cancel_task;
+  Name task, key;
+  std::string reason;
+  Name cancel_task;
   int priority = 0;
   Requires needs = Requires::kNothing;
   OnFail on_fail = OnFail::kRestart;
   Role fail_role = Role::kUnknown;
-  bool pseudo = false, runnable = true, optional = true, always_in_graph = false, failure_is_fatal = true;
+  Flag runnable = true, optional = true;
+  bool pseudo = false, always_in_graph = false, failure_is_fatal = true;
   bool min_runnable = false, reschedule = false, processed = false, migration_abort = false;
   bool migratable = false, on_dc = false, inhibited_by_lock = false, detect_loop = false, in_graph = false;
   bool considered = false, unpacked = false;
@@ -212,7 +277,12 @@ struct Action {
   Meta meta, extra;
   int required_runnable_before = 0, runnable_before = 0;
   std::vector<Relation> before, after;
-  std::map<const Action*, int> after_index;  // Place of the newest relation.
+  // Of a collective: what its instances' actions amount to, anywhere and on a node, as of Flag::changes.
+  struct Known {
+    std::uint64_t as_of = 0;
+    const Node* node = nullptr;
+    ActionFlags flags;
+  } known[2];
 };
 
 struct BundleReplica {
@@ -228,6 +298,11 @@ struct Notify {
   std::vector<std::pair<Resource*, Node*>> active, inactive, start, stop, demote, promote, promoted,
       unpromoted;
   Meta keys;
+};
+
+// Of a clone that tells its instances what happens to the others.
+struct Notifications {
+  Notify start, stop, promote, demote;
 };
 
 struct Resource {
@@ -283,8 +358,7 @@ struct Resource {
   int promotion_score = 0, sort_index = 0;
   int assigned_score = 0;  // Of the node it was assigned to, at that moment.
   std::string unused;
-  Notify start_notify, stop_notify, promote_notify, demote_notify;
-  bool has_notify[4] = {false, false, false, false};
+  std::unique_ptr<Notifications> notifications;
   // Bundle
   std::vector<BundleReplica> replicas;
   int replica_count = 0, replicas_per_host = 1;
@@ -306,15 +380,28 @@ inline const Resource* top(const Resource* r, bool into_bundle = false) {
 bool is_bundled(const Resource* r);
 const std::string& history_id(const Resource* r);
 
-// One lrm_rsc_op.
+// One lrm_rsc_op. There are as many as resources times nodes: the texts are views into the document.
 struct HistoryOp {
-  std::string id, key, task, uname;
-  std::int64_t interval_ms = 0, last_change = 0, last_run = 0;
-  int call_id = -1, rc = 0, target_rc = -1, status = 0;
-  std::string exit_reason, digest, restart_digest, restart_params, secure_digest, secure_params, on_fail,
-      magic;
-  std::string migrate_source, migrate_target, exec_time, queue_time;
+  std::string_view id, key, task, magic, digest;
+  std::string_view restart_digest, restart_params, secure_digest, secure_params;
+  std::string_view migrate_source, migrate_target;
+  std::int64_t interval_ms = 0, last_change = -1;
+  int call_id = -1, rc = 193, target_rc = -1, status = 99;
   pugi::xml_node xml;
+};
+// One lrm_resource.
+struct ResourceHistory {
+  Node* node = nullptr;
+  std::string_view id;
+  pugi::xml_node xml;
+  Resource* resource = nullptr;
+  HistoryOfId* all = nullptr;
+  std::span<HistoryOp> ops;
+};
+// What all nodes remember under one id, grouped by node in the order of Node::history_rank.
+struct HistoryOfId {
+  std::vector<ResourceHistory*> entries;
+  Resource *named = nullptr, *first_instance = nullptr;  // Once found: the resource of that id, and ":0".
 };
 struct FailedOp {
   HistoryOp op;
@@ -367,28 +454,18 @@ struct Cluster {
   std::map<std::string, Tag, std::less<>> tags;
   std::map<std::string, std::vector<std::string>, std::less<>> template_users;
   std::unordered_map<std::string, pugi::xml_node> template_xml;
-  std::unordered_map<std::string, Node*> node_by_name, node_by_id;
-  std::unordered_map<std::string, Resource*> resource_by_id;   // "rsc:0" and top-level ids
-  std::unordered_map<std::string, Resource*> resource_by_def;  // Configured id -> first instance.
-  std::unordered_map<std::string, std::vector<Action*>> actions_by_key;
+  TextTable<Node*> node_by_name, node_by_id;
+  TextTable<Resource*> resource_by_id;   // "rsc:0" and top-level ids
+  TextTable<Resource*> resource_by_def;  // Configured id -> first instance.
   std::map<std::string, Action*> singletons;
   std::vector<NvSet> rsc_defaults, op_defaults;
   std::vector<FailedOp> failed_ops;
   std::vector<Resource*> stop_needed;
   std::vector<pugi::xml_node> config_blocks;
   std::vector<Action*> fence_actions;
-  std::unordered_map<std::string, std::vector<const HistoryOp*>> history;
-  // History by node, for probes and parameter changes.
-  struct ResourceHistory {
-    Node* node = nullptr;
-    std::string id;
-    pugi::xml_node xml;
-    Resource* resource = nullptr;
-    std::vector<HistoryOp> ops;
-  };
   std::deque<ResourceHistory> histories;
-  std::unordered_map<std::string, std::unordered_map<const Node*, std::vector<ResourceHistory*>>> history_of;
-  std::unordered_map<const Node*, std::vector<ResourceHistory*>> history_by_node;
+  std::pmr::monotonic_buffer_resource history_memory;  // Of ResourceHistory::ops.
+  std::unordered_map<std::string_view, HistoryOfId> history_of;
   std::map<std::string, pugi::xml_node, std::less<>> node_states;
   std::vector<Node*> state_order;  // Nodes as the status section lists them.
 
@@ -400,9 +477,10 @@ struct Cluster {
   int update_depth = 0;
   std::vector<Action*> update_again;
   bool resources_counted = false;
+  bool addresses_by_uname = false;  // Any resource's parameters have addr=#uname.
   int disabled = 0, blocked = 0, instances = 0;
   int next_resource = 0, next_ordering = 1;
-  std::map<std::string, std::string> digest_cache;
+  std::unordered_map<std::string, std::string> digest_cache;  // By what it is of.
   std::vector<std::pair<Resource*, Resource*>> colocation_walk;
 
   void problem(Problem::Severity severity, std::string message);
@@ -423,6 +501,7 @@ std::optional<std::int64_t> parse_int(std::string_view text);
 int parse_score(std::string_view text, int fallback = 0);
 std::int64_t parse_interval_ms(std::string_view text, std::int64_t fallback = 0);  // "10s", "PT5M", "20"
 std::string op_key(std::string_view resource, std::string_view task, std::int64_t interval_ms);
+bool is_op_key(std::string_view key, std::string_view resource, std::string_view task);  // With interval 0.
 int compare_numeric(std::string_view a, std::string_view b);  // Digits by value, letters without case.
 
 }  // namespace systole::pengine::engine

@@ -181,22 +181,29 @@ Action* own(const Resource* r, const char* task) {
   return find_action(r->actions, op_key(r->id, task, 0), task, nullptr);
 }
 
+Notifications& notifications(Resource* r) {
+  if (!r->notifications) r->notifications = std::make_unique<Notifications>();
+  return *r->notifications;
+}
+
 }  // namespace
 
 void clone_notifications(Cluster& c, Resource* r) {
-  r->start_notify = pseudo_ops(c, r, "start", own(r, "start"), own(r, "running"));
-  r->stop_notify = pseudo_ops(c, r, "stop", own(r, "stop"), own(r, "stopped"));
-  order_actions(r->stop_notify.post_done, r->start_notify.pre, kOrdered);
+  Notifications& n = notifications(r);
+  n.start = pseudo_ops(c, r, "start", own(r, "start"), own(r, "running"));
+  n.stop = pseudo_ops(c, r, "stop", own(r, "stop"), own(r, "stopped"));
+  order_actions(n.stop.post_done, n.start.pre, kOrdered);
 }
 
 void promotable_notifications(Cluster& c, Resource* r) {
-  r->promote_notify = pseudo_ops(c, r, "promote", own(r, "promote"), own(r, "promoted"));
-  r->demote_notify = pseudo_ops(c, r, "demote", own(r, "demote"), own(r, "demoted"));
-  order_actions(r->stop_notify.post_done, r->promote_notify.pre, kOrdered);
-  order_actions(r->start_notify.post_done, r->promote_notify.pre, kOrdered);
-  order_actions(r->demote_notify.post_done, r->promote_notify.pre, kOrdered);
-  order_actions(r->demote_notify.post_done, r->start_notify.pre, kOrdered);
-  order_actions(r->demote_notify.post_done, r->stop_notify.pre, kOrdered);
+  Notifications& n = notifications(r);
+  n.promote = pseudo_ops(c, r, "promote", own(r, "promote"), own(r, "promoted"));
+  n.demote = pseudo_ops(c, r, "demote", own(r, "demote"), own(r, "demoted"));
+  order_actions(n.stop.post_done, n.promote.pre, kOrdered);
+  order_actions(n.start.post_done, n.promote.pre, kOrdered);
+  order_actions(n.demote.post_done, n.promote.pre, kOrdered);
+  order_actions(n.demote.post_done, n.start.pre, kOrdered);
+  order_actions(n.demote.post_done, n.stop.pre, kOrdered);
 }
 
 void create_notifications(Cluster& c) {
@@ -207,13 +214,15 @@ void create_notifications(Cluster& c) {
   for (auto& r : c.resource_store)
     if (is_clone(&r))
       for (Action* a : r.actions) action_flags(c, a, nullptr);
-  for (auto* r : clones)
-    for (Notify* n : {&r->start_notify, &r->stop_notify, &r->promote_notify, &r->demote_notify}) {
+  for (auto* r : clones) {
+    Notifications& all = notifications(r);
+    for (Notify* n : {&all.start, &all.stop, &all.promote, &all.demote}) {
       if (n->task.empty()) continue;
       collect(r, true, *n);
       fill_keys(c, r, *n);
       create_for(c, r, *n);
     }
+  }
 }
 
 // Fencing stops an instance without a notification: the others hear of it right after.

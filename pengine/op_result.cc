@@ -16,7 +16,7 @@ struct Entry {
   Resource* r;
   Node& node;
   HistoryOp& op;
-  std::string task;
+  std::string_view task;
   int rc, status, expected;
 };
 
@@ -239,7 +239,8 @@ void pending(Entry& e, const HistoryOp* last_failure) {
   }
   if (!e.r->pending_task.empty()) return;
   if (!is_probe_op(e.op)) {
-    e.r->pending_task = e.op.interval_ms > 0 && e.op.task == "monitor" ? "recurring-monitor" : e.op.task;
+    e.r->pending_task =
+        e.op.interval_ms > 0 && e.op.task == "monitor" ? "recurring-monitor" : std::string(e.op.task);
     e.r->pending_node = &e.node;
   }
 }
@@ -341,8 +342,9 @@ void apply_op(Cluster& c, Resource* r, Node& node, HistoryOp& recorded, const Hi
   }
   Role fail_role = Role::kUnknown;
   const OpDef* op = find_op(r, recorded.task, recorded.interval_ms, true);
-  const Meta meta = op_meta(c, r, &node, recorded.task, recorded.interval_ms, op);
-  OnFail strategy = on_fail_of(c, r, recorded.task, recorded.interval_ms, meta, &fail_role);
+  const std::string task(recorded.task);
+  const Meta meta = op_meta(c, r, &node, task, recorded.interval_ms, op);
+  OnFail strategy = on_fail_of(c, r, task, recorded.interval_ms, meta, &fail_role);
   if (e.status == kExecNotInstalled) {
     if (strategy == OnFail::kIgnore) *on_fail = OnFail::kBan;
     add_location_score(c, whole, &node, -kInfinity);

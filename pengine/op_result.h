@@ -13,6 +13,5 @@ void apply_op(Cluster& c, Resource* r, Node& node, HistoryOp& recorded, const Hi
 void migrate_to_succeeded(Cluster& c, Resource* r, Node& node, const HistoryOp& op);
 void migrate_to_failed(Cluster& c, Resource* r, Node& node, const HistoryOp& op);
 void migrate_from_failed(Cluster& c, Resource* r, Node& node, const HistoryOp& op);
-void index_history(Cluster& c);
 
 }  // namespace systole::pengine::engine

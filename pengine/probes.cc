@@ -158,9 +158,8 @@ void schedule_probes(Cluster& c) {
 namespace {
 
 void each_probe(Resource* r, std::vector<Action*>& out) {
-  const std::string key = op_key(r->id, "monitor", 0);
   for (Action* a : r->actions)
-    if (a->key == key && a->task == "monitor") out.push_back(a);
+    if (a->task == "monitor" && is_op_key(a->key, r->id, "monitor")) out.push_back(a);
 }
 
 // A probe that cannot run keeps inactive instances of the clone from starting.

@@ -487,6 +487,7 @@ void parse_sets(xml_node parent, std::string_view tag, std::vector<NvSet>& out) 
 
 void evaluate_sets(const std::vector<NvSet>& sets, const RuleInput& in, AttributeMap& out, bool overwrite,
                    std::string_view first_id) {
+  if (sets.empty()) return;
   std::vector<const NvSet*> order;
   for (const auto& s : sets) order.push_back(&s);
   std::stable_sort(order.begin(), order.end(), [&](const NvSet* a, const NvSet* b) {

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <pugixml.hpp>
 #include <string>
@@ -12,10 +11,9 @@
 #include <vector>
 
 #include "base/time.h"
+#include "pengine/attribute_map.h"
 
 namespace systole::pengine::engine {
-
-using AttributeMap = std::map<std::string, std::string, std::less<>>;
 
 struct Rule {
   enum class Kind : std::uint8_t { kAll, kAny, kAttribute, kDate, kResource, kOperation, kInvalid };

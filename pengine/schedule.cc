@@ -40,14 +40,10 @@ void decide(Cluster& c) {
   summarize(c);
 }
 
-}  // namespace engine
-
-Plan schedule(const cib::Document& document, const Options& options) {
+Plan make_plan(Cluster& c) {
   Plan plan;
-  engine::Cluster c;
-  engine::unpack(c, document, options);
-  engine::decide(c);
-  engine::build_graph(c, plan.graph);
+  decide(c);
+  build_graph(c, plan.graph);
   plan.decisions = std::move(c.decisions);
   plan.scores = std::move(c.scores);
   plan.problems = std::move(c.problems);
@@ -55,6 +51,14 @@ Plan schedule(const cib::Document& document, const Options& options) {
   for (const auto& d : plan.decisions)
     if (d.action == "Fence") plan.fence.push_back(d.resource);
   return plan;
+}
+
+}  // namespace engine
+
+Plan schedule(const cib::Document& document, const Options& options) {
+  engine::Cluster c;
+  engine::unpack(c, document, options);
+  return engine::make_plan(c);
 }
 
 }  // namespace systole::pengine

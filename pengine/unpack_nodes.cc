@@ -50,7 +50,7 @@ void add_node_attributes(Cluster& c, Node& node, pugi::xml_node xml, bool overwr
   if (!node.attributes.contains("#site-name")) {
     auto it = node.attributes.find("site-name");
     if (it != node.attributes.end())
-      node.attributes["#site-name"] = it->second;
+      node.attributes["#site-name"] = std::string(it->second);
     else if (!c.cluster_name.empty())
       node.attributes["#site-name"] = c.cluster_name;
   }

@@ -9,6 +9,7 @@ namespace systole::pengine::engine {
 
 void unpack_meta(Cluster& c, Resource& r) {
   const RuleInput in = rule_input(c, r);
+  r.meta.reserve(12);
   for (const auto& [name, value] : r.def->attributes)
     if (!value.empty() && name[0] != '\1') r.meta[name] = value;
   Meta own;
@@ -43,6 +44,7 @@ Role target_role(Cluster& c, const Resource* r) {
 }
 
 const Meta& parameters(Cluster& c, Resource* r, const Node* node) {
+  if (parameters_same_everywhere(r)) node = nullptr;
   auto it = r->parameter_cache.find(node);
   if (it != r->parameter_cache.end()) return it->second;
   Meta& out = r->parameter_cache[node];
@@ -185,6 +187,8 @@ Resource* create_resource(Cluster& c, Definition* def, Resource* parent, const s
   r.parent = parent;
   r.id = id;
   r.variant = variant_of(def->tag);
+  note_parameters(*def);
+  c.addresses_by_uname |= def->address_by_uname;
   unpack_meta(c, r);
   r.meta["id"] = id;
   unpack_options(c, r);
@@ -211,6 +215,7 @@ Resource* create_resource(Cluster& c, Definition* def, Resource* parent, const s
     unpack_bundle(c, &r);
   }
   if (c.config.symmetric) {
+    r.allowed.reserve(c.nodes.size());
     for (Node* n : c.nodes) {
       if (r.exclusive_discovery || n->base_discovery == Discovery::kNever) continue;
       add_location_score(c, &r, n, 0, true);

@@ -188,7 +188,7 @@ bool node_histories(Cluster& c, bool fence) {
       remote_attributes(c, node, it->second);
     }
     node.unpacked = true;
-    node_history(c, node, it->second);
+    node_history(c, node);
     any = true;
     if (!fence) return true;  // Other histories may depend on it.
   }

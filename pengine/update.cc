@@ -379,7 +379,13 @@ ActionFlags action_flags(Cluster& c, Action* a, const Node* node) {
   Resource* r = a->resource;
   if (!r || is_primitive(r)) return {a->optional, a->runnable, a->pseudo, a->migratable};
   if (is_group(r)) return group_flags(c, a, node);
-  return collective_flags(c, a, node);
+  Action::Known& known = a->known[node ? 1 : 0];
+  if (known.as_of != Flag::changes || known.node != node) {
+    known.flags = collective_flags(c, a, node);
+    known.node = node;
+    known.as_of = Flag::changes;
+  }
+  return known.flags;
 }
 
 void update_for_orderings(Cluster& c, Action* then) {
