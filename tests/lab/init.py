@@ -3,6 +3,7 @@
 In a namespace node it is process 1 of the node, so its death is the node's. In loopback mode it is only the
 keeper that adopts the node's orphans. It takes orders as JSON lines over a socket from the warden.
 """
+import contextlib
 import json
 import os
 import select
@@ -98,11 +99,12 @@ def build_node(lab, node, directory, shared):
 
 
 class Init:
-    """The loop: orders in, children reaped. One daemon at a time; a companion runs from the daemon's first start on."""
+    """The loop: orders in, children reaped. One daemon at a time. A companion is started before the daemon and stopped
+    after an orderly end of it, as services that depend on one another are; it outlives the daemon's crash."""
 
     def __init__(self, control, environment, argv, log, companion=None):
         self.control, self.environment, self.argv, self.log = control, environment, argv, log
-        self.companion = companion
+        self.companion, self.companion_pid = companion, None
         self.daemon, self.exit_status, self.waiting = None, None, False
 
     def run(self):
@@ -138,9 +140,8 @@ class Init:
         return {"daemon": self.daemon, "exit": self.exit_status}
 
     def start(self):
-        if self.companion:
-            self.spawn(self.companion, "/var/log/corosync.log")
-            self.companion = None
+        if self.companion and self.companion_pid is None:
+            self.companion_pid = self.spawn(self.companion, "/var/log/corosync.log")
         self.daemon, self.exit_status = self.spawn(self.argv, self.log), None
 
     def spawn(self, argv, path):
@@ -161,3 +162,13 @@ class Init:
                 return
             if pid == self.daemon:
                 self.daemon, self.exit_status = None, os.waitstatus_to_exitcode(status)
+                if self.exit_status == 0 and self.companion_pid is not None:
+                    self.stop_companion()
+            elif pid == self.companion_pid:
+                self.companion_pid = None
+
+    def stop_companion(self):
+        os.kill(self.companion_pid, signal.SIGTERM)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.companion_pid, 0)
+        self.companion_pid = None

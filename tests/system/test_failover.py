@@ -103,5 +103,7 @@ def settle_app(cluster):
     cluster.idle("n1")
 
 
+SCENARIOS = (deaths, daemon_killed, device_fails)
+
 if __name__ == "__main__":
-    main("failover", deaths, daemon_killed, device_fails)
+    main("failover", *SCENARIOS)
