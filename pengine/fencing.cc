@@ -158,7 +158,7 @@ void fencing_and_shutdowns(Cluster& c) {
       else
         shutdowns.push_back(down);
     }
-    if (!warned && node->unclean) {
+    if (!c.config.fencing && !warned && node->unclean) {
       warned = true;
       c.warning(
           "Resource functionality and data integrity cannot be guaranteed (configure, enable, and test "
