@@ -24,7 +24,10 @@ Manual manual() {
             {{"run", 'R', T::kNothing, "", "Decide what would be done"},
              {"simulate", 'S', T::kNothing, "", "Do it on paper and show what comes of it"},
              {"in-place", 0, T::kNothing, "", "Keep the result in the file"},
-             {"explain", 0, T::kNothing, "", "With the reason of every decision"}}},
+             {"explain", 0, T::kValue, "RESOURCE",
+              "Say why a resource is where it is, and what would change that"},
+             {"explain-actions", 0, T::kNothing, "",
+              "Say why each action is to be done, and what it waits for"}}},
            {"Suppose that",
             {{"node-up", 'u', T::kValue, "NODE", "a node comes online"},
              {"node-down", 'd', T::kValue, "NODE", "a node leaves"},
@@ -75,7 +78,8 @@ Result<pengine::SimulationRequest> request_of(const Context& context, const Pars
   request.show_scores = parsed.has("show-scores");
   request.show_utilization = parsed.has("show-utilization");
   request.quiet = parsed.has("quiet");
-  request.explain = parsed.has("explain");
+  request.explain = parsed.values("explain");
+  request.explain_actions = parsed.has("explain-actions");
   request.nodes_up = parsed.values("node-up");
   request.nodes_down = parsed.values("node-down");
   request.nodes_failed = parsed.values("node-fail");

@@ -1,7 +1,7 @@
 #include "cli/crm_resource.h"
 #include "cli/output.h"
-#include "cli/plan.h"
 #include "cli/status_words.h"
+#include "pengine/explain_text.h"
 
 namespace systole::cli {
 namespace {
@@ -171,33 +171,50 @@ int constraints(const ResourceCall& call, const cib::Document& document) {
 
 // -- Why
 
-void why_one(const ResourceCall& call, const ResourceView& resource, const pengine::Plan& plan,
-             std::string& text) {
+// Where it is, as Pacemaker says it; then why, from the scheduler's reasons.
+std::string why_one(const ResourceCall& call, const ResourceView& resource,
+                    const pengine::Explanation& explanation) {
+  std::string text;
   for (const ResourceView* p : primitives_of(resource)) {
     text += p->nodes.empty() ? fmt::format("Resource {} is not running\n", printable(p->id))
                              : fmt::format("Resource {} is running on {}\n", printable(p->id),
                                            printable(fmt::format("{}", fmt::join(p->nodes, ", "))));
   }
-  for (const pengine::Reason& reason : plan.reasons) {
-    const bool of_it =
-        reason.resource == resource.id || find_view(resource.children, reason.resource) != nullptr;
-    if (!of_it || (!call.node.empty() && !reason.node.empty() && reason.node != call.node)) continue;
-    text += fmt::format("  * {}{}\n", reason.node.empty() ? "" : printable(reason.node) + ": ",
-                        printable(reason.text));
+  for (const pengine::InstanceExplanation& i : explanation.instances) {
+    for (const pengine::NodeExplanation& n : i.nodes) {
+      if (!call.node.empty() && n.verdict.node != call.node) continue;
+      for (const pengine::Reason& r : n.reasons)
+        text += fmt::format("  * {}: {}\n", printable(n.verdict.node), printable(pengine::reason_text(r)));
+    }
   }
+  for (const pengine::BlockedAction& b : explanation.blocked)
+    text += fmt::format("  * the {} of {} is not possible: {}\n", printable(b.task), printable(b.resource),
+                        printable(b.reason));
+  return text;
 }
 
 int why(const ResourceCall& call, const cib::Document& document, const ClusterView& view) {
-  const pengine::Plan plan = plan_for(document, call.context.now(), true);
-  std::string text;
-  if (!call.resource.empty()) {
-    const ResourceView* resource = find_view(view.resources, call.resource);
-    if (resource == nullptr) return call.not_found();
-    why_one(call, *resource, plan, text);
+  std::vector<const ResourceView*> wanted;
+  if (call.resource.empty()) {
+    for (const ResourceView& resource : view.resources) wanted.push_back(&resource);
+  } else if (const ResourceView* resource = find_view(view.resources, call.resource)) {
+    wanted.push_back(resource);
   } else {
-    for (const ResourceView& resource : view.resources) why_one(call, resource, plan, text);
+    return call.not_found();
   }
-  call.out(text);
+  pengine::ExplainOptions options;
+  options.max_trials = 0;  // `crm explain` says what would change it.
+  XmlResult result(call.context);
+  std::string text;
+  for (const ResourceView* resource : wanted) {
+    const auto explanation = pengine::explain(document, call.context.now(), resource->id, options);
+    if (!explanation) continue;  // A removed one that left no trace.
+    if (call.xml)
+      pengine::explanation_tree(*explanation, result.root());
+    else
+      text += why_one(call, *resource, *explanation);
+  }
+  call.out(call.xml ? result.finish(0) : text);
   return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "pengine/because.h"
 #include "pengine/engine.h"
 #include "pengine/merge_sort.h"
 
@@ -126,6 +127,7 @@ void apply_this_with(Cluster& c, const Colocation& col, Resource* r) {
   if (col.dependent_role >= Role::kPromoted || (col.score < 0 && col.score > -kInfinity))
     archive = r->allowed;
   if (other->provisional) assign(c, other, nullptr, true);
+  const Because why(c, r, Cause::kColocation, col.id, other);
   apply_colocation(c, r, other, col, true);
   if (archive && std::none_of(r->allowed.begin(), r->allowed.end(),
                               [](const Place& p) { return node_available(p, true, false); }))
@@ -134,11 +136,16 @@ void apply_this_with(Cluster& c, const Colocation& col, Resource* r) {
 
 void add_dependent_scores(Cluster& c, const Colocation& col, Resource* r) {
   if (!has_influence(col, nullptr)) return;
+  const Because why(c, r, Cause::kColocation, col.id, col.dependent);
   add_colocated_scores(c, col.dependent, r, r->id, r->allowed, col, factor_of(col), kAvoidNegatives);
 }
 
 bool assign_best(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fail) {
-  const Node* most_free = ban_insufficient_capacity(c, r);
+  const Node* most_free = nullptr;
+  {
+    const Because why(c, r, Cause::kUtilization);
+    most_free = ban_insufficient_capacity(c, r);
+  }
   if (!prefer) prefer = most_free;
   if (!r->provisional) return r->assigned != nullptr;
   const auto nodes = sorted_nodes(c, r->allowed, current_node(r));
@@ -158,6 +165,7 @@ bool assign_best(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fail)
           if (nodes[i].node == running) chosen = running;
     }
   }
+  note_choice(c, r, nodes, chosen, prefer == chosen);
   return finalize_assignment(c, r, chosen, false, stop_if_fail) || r->assigned;
 }
 
@@ -187,6 +195,7 @@ Node* assign_primitive(Cluster& c, Resource* r, const Node* prefer, bool stop_if
       if (mandatory(*col) == first) add_dependent_scores(c, *col, r);
   }
   if (r->next_role == Role::kStopped) {
+    const Because why(c, r, Cause::kStopped, r->next_role_why);
     ban_everywhere(c, r);
   } else if (r->next_role > r->role && !c.config.have_quorum &&
              c.config.no_quorum == Config::NoQuorum::kFreeze) {
@@ -337,7 +346,7 @@ void health_scores(Cluster& c) {
       // Resources may be allowed on unhealthy nodes, where they run already.
       const bool allow = is_true(meta_or(r->meta, "allow-unhealthy-nodes", ""));
       if (allow) continue;
-      new_location(c, s, r, sum, nullptr, node);
+      new_location(c, s, r, sum, nullptr, node)->health = true;
     }
   }
 }
@@ -348,13 +357,23 @@ void apply_node_health(Cluster& c) { health_scores(c); }
 
 bool apply_location_and_health(Cluster& c) {
   if (c.config.shutdown_lock)
-    for (auto* r : c.resources) apply_shutdown_lock(c, r);
-  for (const auto* l : c.locations) apply_location(l->resource, *l);
-  for (auto* r : c.resources) apply_stickiness(c, r);
+    for (auto* r : c.resources) {
+      const Because why(c, r, Cause::kShutdownLock);
+      apply_shutdown_lock(c, r);
+    }
+  for (const auto* l : c.locations) apply_location(l->resource, *l, &c);
+  for (auto* r : c.resources) {
+    const Because why(c, r, Cause::kStickiness);
+    apply_stickiness(c, r);
+  }
   for (Node* n : c.nodes) {
     const bool failures = any_failures(n);
     for (auto* r : c.resources) {
-      if (failures) check_threshold(c, r, n);
+      if (failures) {
+        const Because why(c, r, Cause::kThreshold);
+        check_threshold(c, r, n);
+      }
+      const Because why(c, r, Cause::kExclusive);
       apply_exclusive(r, n);
     }
   }

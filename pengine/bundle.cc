@@ -1,6 +1,7 @@
 // Bundles: containers are assigned first, then connections, then what is inside.
 #include <algorithm>
 
+#include "pengine/because.h"
 #include "pengine/engine.h"
 #include "pengine/merge_sort.h"
 
@@ -31,6 +32,7 @@ Node* assign_bundle(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fa
       assign(c, replica.remote, prefer, stop_if_fail);
     }
     if (replica.child) {
+      const Because why(c, replica.child, Cause::kNodeKind, "own-guest", replica.remote);
       for (auto& p : replica.child->allowed) {
         if (p.node != replica.node) {
           p.score = -kInfinity;
@@ -46,6 +48,7 @@ Node* assign_bundle(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fa
     }
   }
   if (r->bundle_child) {
+    const Because why(c, r->bundle_child, Cause::kNodeKind, "own-guest", r);
     for (auto& p : r->bundle_child->allowed) {
       const bool own = std::any_of(r->replicas.begin(), r->replicas.end(),
                                    [&](const BundleReplica& x) { return x.node == p.node; });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "pengine/because.h"
 #include "pengine/engine.h"
 #include "pengine/merge_sort.h"
 
@@ -88,19 +89,27 @@ void ban_unavailable(Resource* instance, int max_per_node) {
 }
 
 struct SavedPlaces {
-  std::vector<std::pair<Resource*, Places>> all;
+  Cluster& c;
+  std::size_t reasons = reasons_so_far(c);
+  std::vector<std::pair<Resource*, Places>> all = {};
   void save(Resource* r) {
     all.emplace_back(r, r->allowed);
     for (auto* child : r->children) save(child);
   }
   void restore() {
-    for (auto& [r, p] : all) r->allowed = p;
+    for (auto& [r, p] : all) {
+      r->allowed = p;
+      forget_reasons(c, reasons, r);
+    }
   }
 };
 
 Node* assign_one(Cluster& c, Resource* instance, const Node* prefer, int max_per_node) {
   if (instance->assigning) return nullptr;
-  ban_unavailable(instance, max_per_node);
+  {
+    const Because why(c, instance, Cause::kInstances);
+    ban_unavailable(instance, max_per_node);
+  }
   // Without a preference it is final; with one it is an attempt that can be undone.
   Node* chosen = assign(c, instance, prefer, prefer == nullptr);
   if (Place* p = parent_place(instance, chosen)) ++p->count;
@@ -111,7 +120,7 @@ Node* assign_one(Cluster& c, Resource* instance, const Node* prefer, int max_per
 bool assign_early(Cluster& c, Resource* instance, Node* current, int max_per_node, int available) {
   const Place* p = instance->allowed.find(current);
   if (!p || !node_available(*p, true, false)) return false;
-  SavedPlaces original;
+  SavedPlaces original{c};
   original.save(instance);
   const Places parent_original = instance->parent->allowed;
   Node* chosen = nullptr;
@@ -160,10 +169,12 @@ void assign_instances(Cluster& c, Resource* collective, const std::vector<Resour
   }
   for (auto* instance : instances) {
     if (!instance->provisional) continue;
-    if (assigned >= max_total)
+    if (assigned >= max_total) {
+      const Because why(c, instance, Cause::kInstances, "clone-max");
       ban_everywhere(c, instance);
-    else if (assign_one(c, instance, nullptr, max_per_node))
+    } else if (assign_one(c, instance, nullptr, max_per_node)) {
       ++assigned;
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "pengine/because.h"
 #include "pengine/engine.h"
 
 namespace systole::pengine::engine {
@@ -154,12 +155,13 @@ void unpack_locations(Cluster& c, pugi::xml_node constraints) {
   }
 }
 
-void apply_location(Resource* r, const Location& l) {
-  auto apply_one = [](Resource* x, const Location& loc, bool zero) {
+void apply_location(Resource* r, const Location& l, Cluster* noting) {
+  auto apply_one = [&](Resource* x, const Location& loc, bool zero) {
     if (loc.role > Role::kUnknown && loc.role != x->next_role) return;
     for (const auto& place : loc.nodes) {
       Place* p = x->allowed.find(place.node);
       const int score = zero ? 0 : place.score;
+      if (noting) note(*noting, x, place.node, loc.health ? Cause::kHealth : Cause::kLocation, score, loc.id);
       if (!p) {
         p = &x->allowed.add(Place{place.node, score, loc.discovery, 0});
       } else {
@@ -178,7 +180,7 @@ void apply_location(Resource* r, const Location& l) {
       if (replica.ip) apply_one(replica.ip, l, false);
     }
     if (r->bundle_child && (l.role == Role::kUnpromoted || l.role == Role::kPromoted)) {
-      apply_location(r->bundle_child, l);
+      apply_location(r->bundle_child, l, noting);
       r->bundle_child->locations.insert(r->bundle_child->locations.begin(), const_cast<Location*>(&l));
     }
     return;
@@ -195,7 +197,7 @@ void apply_location(Resource* r, const Location& l) {
   }
   apply_one(r, l, false);
   if (is_clone(r))
-    for (auto* child : r->children) apply_location(child, l);
+    for (auto* child : r->children) apply_location(child, l, noting);
 }
 
 // --- Tickets ---
@@ -271,6 +273,7 @@ void depend_on_ticket(Cluster& c, const std::string& id, const std::string& tick
     d.loss = d.role == Role::kPromoted ? Loss::kDemote : Loss::kStop;
   }
   r->tickets.push_back(&d);
+  const Because why(c, r, Cause::kTicket, id, ticket);
   enforce_ticket(c, r, d);
 }
 

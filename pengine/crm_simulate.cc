@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "pengine/explain_text.h"
 #include "pengine/status_text.h"
 
 namespace systole::pengine {
@@ -45,6 +46,7 @@ class Report {
     }
     scores();
     if (!request_.quiet) summary();
+    if (auto explained = explanations(); !explained) return tl::make_unexpected(explained.error());
     if (request_.execute) {
       if (auto executed = execute(); !executed) return tl::make_unexpected(executed.error());
     }
@@ -80,6 +82,7 @@ class Report {
   Options options() const;
   void scores();
   void summary();
+  Result<void> explanations();
   Result<void> execute();
 
   const SimulationRequest& request_;
@@ -135,7 +138,7 @@ Options Report::options() const {
   Options options;
   options.now = now_;
   options.scores = request_.show_scores || request_.show_utilization;
-  options.reasons = request_.explain;
+  options.reasons = request_.explain_actions;
   return options;
 }
 
@@ -159,19 +162,30 @@ void Report::summary() {
   gap();
   say("Transition Summary:");
   for (const Decision& decision : result_.plan.decisions) say("  * " + decision.text);
-  for (const Reason& reason : result_.plan.reasons) {
-    if (request_.explain) say(fmt::format("    {}: {}", reason.resource, reason.text));
+}
+
+Result<void> Report::explanations() {
+  for (const std::string& id : request_.explain) {
+    const auto explanation = explain(result_.input, now_, id);
+    if (!explanation) return tl::make_unexpected(explanation.error());
+    gap();
+    result_.text += explanation_text(*explanation);
   }
+  if (!request_.explain_actions) return {};
+  gap();
+  say("What is to be done, and what it waits for:");
+  result_.text += actions_text(explain_actions(result_.input, result_.plan));
+  return {};
 }
 
 Result<void> Report::execute() {
-  std::vector<InjectedOp> fail_these;
+  SimulatedFaults faults;
   for (const std::string& text : request_.fail) {
     auto op = parse_injected_op(text);
     if (!op) return tl::make_unexpected(op.error());
-    fail_these.push_back(std::move(*op));
+    faults.operations.push_back(std::move(*op));
   }
-  Simulation simulation = simulate(result_.input, result_.plan, now_, fail_these);
+  Simulation simulation = simulate(result_.input, result_.plan, now_, faults);
   if (!request_.quiet) {
     gap();
     say("Executing Cluster Transition:");

@@ -13,12 +13,13 @@ namespace systole::pengine {
 struct SimulationRequest {
   std::optional<WallTime> now;  // -t; none: the document's execution-date, or else `clock`.
   WallTime clock{};
-  bool execute = false;           // -S: execute the graph and show what came of it.
-  bool run = true;                // -R or -S: schedule at all.
-  bool show_scores = false;       // -s
-  bool show_utilization = false;  // -U
-  bool quiet = false;             // -Q: no status, no transition.
-  bool explain = false;           // Our addition: reasons.
+  bool execute = false;              // -S: execute the graph and show what came of it.
+  bool run = true;                   // -R or -S: schedule at all.
+  bool show_scores = false;          // -s
+  bool show_utilization = false;     // -U
+  bool quiet = false;                // -Q: no status, no transition.
+  std::vector<std::string> explain;  // Our addition: why these resources are where they are.
+  bool explain_actions = false;      // Our addition: why each action is there, and what it waits for.
   // Modifications before scheduling.
   std::vector<std::string> nodes_up, nodes_down, nodes_failed;  // -u -d -f
   std::vector<std::string> inject, fail;                        // -i -F: OPERATION_KEY@NODE=RC

@@ -53,7 +53,9 @@ int run(int argc, char** argv) {
   app.add_option("-f,--node-fail", request.nodes_failed, "let a node fail first");
   app.add_option("-i,--op-inject", request.inject, "RESOURCE_OPERATION_INTERVAL@NODE=RC has happened");
   app.add_option("-F,--op-fail", request.fail, "RESOURCE_OPERATION_INTERVAL@NODE=RC will happen");
-  app.add_flag("--explain", request.explain, "with reasons");
+  app.add_flag("--explain-actions", request.explain_actions,
+               "why each action is there, and what it waits for");
+  app.add_option("--explain", request.explain, "why a resource is where it is");
   CLI11_PARSE(app, argc, argv);
   request.show_scores = scores;
   request.execute = simulate_it;

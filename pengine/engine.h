@@ -101,7 +101,8 @@ inline void order_starts(Cluster& c, Resource* a, Resource* b, std::uint32_t f) 
 inline void order_stops(Cluster& c, Resource* a, Resource* b, std::uint32_t f) {
   order_tasks(c, a, "stop", b, "stop", f);
 }
-void apply_location(Resource* r, const Location& location);
+// With `noting`, the reasons are told.
+void apply_location(Resource* r, const Location& location, Cluster* noting = nullptr);
 void internal_constraints(Cluster& c, Resource* r);
 void unpack_locations(Cluster& c, pugi::xml_node constraints);
 void unpack_colocation(Cluster& c, pugi::xml_node xml);

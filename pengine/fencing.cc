@@ -130,12 +130,31 @@ void order_after_each(Action* first, const std::vector<Action*>& list) {
   for (Action* a : list) order_actions(a, first, kOrdered);
 }
 
+namespace {
+
+// Nodes in an unknown state that will stay so, and what a person can do about it.
+void warn_unfenced(Cluster& c, const std::vector<const Node*>& nodes) {
+  if (nodes.empty()) return;
+  for (const Node* node : nodes)
+    c.warning(fmt::format("Node {} is unclean but cannot be fenced", node->name));
+  if (!c.config.fencing) {
+    c.warning(
+        "Resource functionality and data integrity cannot be guaranteed (configure, enable, and test "
+        "fencing to correct this)");
+  } else if (c.config.have_stonith_resource && !c.config.have_quorum) {
+    c.warning(
+        "Cannot fence unclean nodes until quorum is attained (or no-quorum-policy is set to \"ignore\")");
+  }
+}
+
+}  // namespace
+
 void fencing_and_shutdowns(Cluster& c) {
   bool managed = false;
   for (const auto* r : c.resources) managed |= any_managed(r);
   Action* dc_down = nullptr;
   std::vector<Action*> fences, shutdowns;
-  bool warned = false;
+  std::vector<const Node*> unfenced;
   for (Node* node : c.nodes) {
     if (is_guest(node)) {
       if (node->remote_requires_reset && managed && can_fence(c, node)) fence_guest(c, node);
@@ -158,13 +177,10 @@ void fencing_and_shutdowns(Cluster& c) {
       else
         shutdowns.push_back(down);
     }
-    if (!c.config.fencing && !warned && node->unclean) {
-      warned = true;
-      c.warning(
-          "Resource functionality and data integrity cannot be guaranteed (configure, enable, and test "
-          "fencing to correct this)");
-    }
+    // One that is fenced, or that leaves by request, is in order.
+    if (node->unclean && !(managed && can_fence(c, node))) unfenced.push_back(node);
   }
+  warn_unfenced(c, unfenced);
   if (!dc_down) return;
   if (dc_down->task == "do_shutdown") order_after_each(dc_down, shutdowns);
   if (c.config.concurrent_fencing)

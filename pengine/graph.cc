@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "pengine/engine.h"
+#include "pengine/reasons.h"
 
 namespace systole::pengine::engine {
 namespace {
@@ -282,6 +283,7 @@ void build_graph(Cluster& c, Graph& graph) {
       place(a) = static_cast<int>(in.size());
       in.push_back(a);
       graph.actions.push_back(render(c, a));
+      if (c.why) c.why->actions.push_back(a->reason);
     }
   int id = 0;
   std::map<int, std::uint32_t> merged;

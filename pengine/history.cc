@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "pengine/because.h"
 #include "pengine/engine.h"
 #include "pengine/op_result.h"
 
@@ -266,6 +267,7 @@ Resource* removed_resource(Cluster& c, std::string_view id, pugi::xml_node xml) 
   if (!c.config.stop_removed) {
     r->managed = false;
   } else {
+    const Because why(c, r, Cause::kRemoved);
     add_location_score(c, r, nullptr, -kInfinity);
   }
   return r;
@@ -332,9 +334,11 @@ void apply_failure(Cluster& c, Resource* r, Node& node, OnFail on_fail) {
       r->managed = false;
       r->blocked = true;
       break;
-    case OnFail::kBan:
+    case OnFail::kBan: {
+      const Because why(c, r, Cause::kFailure, "", node.name);
       add_location_score(c, r, &node, -kInfinity);
       break;
+    }
     case OnFail::kStop:
       set_next_role(r, Role::kStopped, "on-fail=stop");
       break;
@@ -457,6 +461,7 @@ void add_running(Cluster& c, Resource* r, Node* node, bool failed) {
     }
   }
   if (!r->managed) {
+    const Because why(c, r, Cause::kUnmanaged);
     add_location_score(c, r, node, kInfinity);
     for (Resource* p = r->parent; p && node->online; p = p->parent)
       if (!contains(p->running_on, node)) p->running_on.push_back(node);
@@ -468,6 +473,7 @@ void add_running(Cluster& c, Resource* r, Node* node, bool failed) {
   if (is_primitive(r) && r->running_on.size() > 1 &&
       !(r->partial_source && r->partial_target && active == 2)) {
     if (r->multiple == Multiple::kStopOnly) {
+      const Because why(c, r, Cause::kMultiple);
       for (auto& place : r->allowed) place.score = -kInfinity;
     } else if (r->multiple == Multiple::kBlock) {
       r->managed = false;

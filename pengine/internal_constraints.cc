@@ -1,12 +1,14 @@
 // Constraints that the kinds of resources imply.
 #include <algorithm>
 
+#include "pengine/because.h"
 #include "pengine/engine.h"
 
 namespace systole::pengine::engine {
 namespace {
 
-void avoid_remote_nodes(Resource* r) {
+void avoid_remote_nodes(Cluster& c, Resource* r) {
+  const Because why(c, r, Cause::kNodeKind, "cluster-node");
   for (auto& p : r->allowed)
     if (p.node->remote) p.score = -kInfinity;
 }
@@ -43,7 +45,7 @@ void primitive(Cluster& c, Resource* r) {
   if (r->container) {
     Resource* remote = nullptr;
     if (r->is_remote_connection) {
-      if (!may_nest(r)) avoid_remote_nodes(r->container);
+      if (!may_nest(r)) avoid_remote_nodes(c, r->container);
       order_tasks(c, r->container, "monitor", r, "stop", kOrdered);
     } else if (r->container->is_remote_connection) {
       remote = r->container;
@@ -51,6 +53,7 @@ void primitive(Cluster& c, Resource* r) {
       remote = guest_connection_in(r->container);
     }
     if (remote) {
+      const Because why(c, r, Cause::kNodeKind, "own-guest", remote);
       for (auto& p : r->allowed)
         if (p.node->remote != remote) p.score = -kInfinity;
     } else {
@@ -60,7 +63,7 @@ void primitive(Cluster& c, Resource* r) {
                      Role::kUnknown, Role::kUnknown, true);
     }
   }
-  if (r->is_remote_connection || r->fence_device) avoid_remote_nodes(r);
+  if (r->is_remote_connection || r->fence_device) avoid_remote_nodes(c, r);
 }
 
 // The group goes down when its members do, the last to do so being the first member, and is up when all of

@@ -172,6 +172,7 @@ struct Location {
   Resource* resource = nullptr;
   Role role = Role::kUnknown;
   Discovery discovery = Discovery::kAlways;
+  bool health = false;  // Made by node-health-strategy, whose name is the id.
   std::vector<Place> nodes;
 };
 struct TicketDependency {
@@ -324,6 +325,7 @@ struct Resource {
   bool internal = false, locations_applied = false, with_this_done = false, lock_expired = false;
   bool starts_in_restart = false;  // A restart whose start half is blocked.
   Role role = Role::kStopped, next_role = Role::kUnknown;
+  const char* next_role_why = "";
   int priority = 0, stickiness = 0;
   std::int64_t failure_timeout_s = 0, remote_reconnect_ms = 0;
   int migration_threshold = kInfinity;
@@ -469,6 +471,7 @@ struct Cluster {
   std::map<std::string, pugi::xml_node, std::less<>> node_states;
   std::vector<Node*> state_order;  // Nodes as the status section lists them.
 
+  std::shared_ptr<Reasons> why;  // Null unless asked for.
   std::vector<Score> scores;
   std::vector<Problem> problems;
   std::set<std::string> problem_seen;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pengine/because.h"
 #include "pengine/engine.h"
 #include "pengine/history.h"
 #include "pengine/parameters.h"
@@ -319,6 +320,7 @@ void apply_op(Cluster& c, Resource* r, Node& node, HistoryOp& recorded, const Hi
     return;
   Entry e{c, r, node, recorded, recorded.task, recorded.rc, recorded.status, recorded.target_rc};
   Resource* whole = r->unique ? r : top(r);
+  const Because why(c, whole, Cause::kFailure, recorded.key, node.name);
   const bool expired = check_expiry(e);
   remap(e, on_fail, expired);
   if (expired && ignore_expired(e)) return;

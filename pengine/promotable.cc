@@ -1,6 +1,7 @@
 // Promotable clones: promotion scores, roles, and the promote and demote actions of the clone.
 #include <algorithm>
 
+#include "pengine/because.h"
 #include "pengine/engine.h"
 #include "pengine/merge_sort.h"
 
@@ -88,11 +89,15 @@ void set_next_promoted(Resource* r) {
   for (auto* child : r->children) set_next_promoted(child);
 }
 
-void apply_promoted_locations(Resource* instance, const std::vector<Location*>& list, const Node* node) {
+void apply_promoted_locations(Cluster& c, Resource* instance, const std::vector<Location*>& list,
+                              const Node* node) {
   for (const auto* l : list) {
     if (l->role != Role::kPromoted) continue;
     for (const auto& p : l->nodes)
-      if (p.node == node) instance->priority = add_scores(instance->priority, p.score);
+      if (p.node == node) {
+        instance->priority = add_scores(instance->priority, p.score);
+        note(c, instance, node, Cause::kLocation, p.score, l->id, {}, true);
+      }
   }
 }
 
@@ -108,6 +113,7 @@ void set_priority(Cluster& c, Resource* clone, Resource* instance) {
       instance->priority = promotion_score(instance, node, &is_default);
       // Without a score only a location constraint makes it eligible.
       if (is_default) instance->priority = -1;
+      note(c, instance, node, Cause::kPromotion, instance->priority, is_default ? "none" : "", {}, true);
       break;
     }
     case Role::kUnpromoted:
@@ -117,9 +123,15 @@ void set_priority(Cluster& c, Resource* clone, Resource* instance) {
     case Role::kPromoted:
       break;
   }
-  apply_promoted_locations(instance, instance->locations, node);
-  apply_promoted_locations(instance, clone->locations, node);
-  for (auto* col : this_with_colocations(instance)) apply_colocation(c, instance, col->primary, *col, true);
+  apply_promoted_locations(c, instance, instance->locations, node);
+  apply_promoted_locations(c, instance, clone->locations, node);
+  for (auto* col : this_with_colocations(instance)) {
+    const int before = instance->priority;
+    apply_colocation(c, instance, col->primary, *col, true);
+    if (instance->priority != before)
+      note(c, instance, node, Cause::kColocation, score_difference(before, instance->priority), col->id,
+           col->primary->id, true);
+  }
   instance->sort_index = next == Role::kPromoted ? kInfinity : instance->priority;
 }
 
@@ -155,7 +167,11 @@ void sort_instances(Cluster& c, Resource* clone) {
     if (!child->managed && child->next_role == Role::kPromoted) {
       child->sort_index = kInfinity;
     } else if (node && child->sort_index >= 0) {
-      if (const Place* p = clone->allowed.find(node)) child->sort_index = p->score;
+      if (const Place* p = clone->allowed.find(node)) {
+        note(c, child, node, Cause::kPromotion, score_difference(child->sort_index, p->score), "", clone->id,
+             true);
+        child->sort_index = p->score;
+      }
     }
   }
   merge_sort(clone->children, [&](Resource* a, Resource* b) { return compare_promotable(c, a, b); });
@@ -183,9 +199,10 @@ Place* promotable_place(Resource* r) {
 
 }  // namespace
 
-void add_promotion_scores(Cluster&, Resource* clone) {
+void add_promotion_scores(Cluster& c, Resource* clone) {
   if (clone->with_this_done) return;
   clone->with_this_done = true;
+  const Because why(c, clone, Cause::kPromotion);
   for (auto* instance : clone->children)
     for (auto& p : instance->allowed) {
       if (!node_available(p, false, false)) continue;

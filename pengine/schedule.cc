@@ -1,4 +1,5 @@
 // schedule(): the steps in order.
+#include "pengine/because.h"
 #include "pengine/engine.h"
 
 namespace systole::pengine {
@@ -44,6 +45,8 @@ Plan make_plan(Cluster& c) {
   Plan plan;
   decide(c);
   build_graph(c, plan.graph);
+  finish_reasons(c);
+  plan.reasons = std::move(c.why);
   plan.decisions = std::move(c.decisions);
   plan.scores = std::move(c.scores);
   plan.problems = std::move(c.problems);

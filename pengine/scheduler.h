@@ -74,17 +74,14 @@ struct Problem {
   enum class Severity { kError, kWarning, kNotice } severity = Severity::kError;
   std::string message;
 };
-struct Reason {
-  std::string resource, node;  // node may be empty
-  std::string text;            // A plain sentence naming the constraint id, score or failure.
-};
+struct Reasons;  // reasons.h
 
 struct Plan {
   Graph graph;
   std::vector<Decision> decisions;
   std::vector<Score> scores;
-  std::vector<Problem> problems;  // What crm_verify prints.
-  std::vector<Reason> reasons;
+  std::vector<Problem> problems;           // What crm_verify prints.
+  std::shared_ptr<const Reasons> reasons;  // With Options::reasons only.
   // Whether cluster resources are blocked because fencing is on and no device is configured, quorum lost, …
   bool quorate = true;
   // Node names to be fenced.

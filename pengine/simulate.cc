@@ -147,9 +147,8 @@ void count_failure(cib::Document& document, const Record& r, WallTime now) {
 
 class Runner {
  public:
-  Runner(const cib::Document& before, const Plan& plan, WallTime now,
-         const std::vector<InjectedOp>& fail_these)
-      : graph_(plan.graph), now_(now), fail_(fail_these), result_{{}, before.clone(), true} {}
+  Runner(const cib::Document& before, const Plan& plan, WallTime now, const SimulatedFaults& faults)
+      : graph_(plan.graph), now_(now), faults_(faults), result_{{}, before.clone(), true} {}
 
   Simulation go() {
     std::vector<int> synapse_of(graph_.actions.size(), -1);
@@ -166,9 +165,11 @@ class Runner {
           return state[static_cast<std::size_t>(input)] == State::kDone;
         });
         if (!ready) continue;
-        const bool ok = execute(graph_.actions[static_cast<std::size_t>(synapse.action)]);
+        const Action& action = graph_.actions[static_cast<std::size_t>(synapse.action)];
+        const bool ok = execute(action);
         mine = ok ? State::kDone : State::kFailed;
-        aborted = aborted || !ok;
+        aborted = aborted || (!ok && !faults_.go_on);
+        if (ok && action.kind != Action::Kind::kPseudo) ++result_.executed;
         progress = true;
       }
     }
@@ -198,6 +199,10 @@ class Runner {
   bool execute_cluster(const Action& action) {
     if (action.task == "stonith") {
       const std::string how = attribute_of(action, "CRM_meta_stonith_action");
+      if (faults_.unfenceable.contains(action.node)) {
+        say(fmt::format("Fencing {} ({}) fails", action.node, how));
+        return false;
+      }
       say(fmt::format("Fencing {} ({})", action.node, how));
       if (how != "on") fenced(action);
       return true;
@@ -258,13 +263,17 @@ class Runner {
     r.rc = r.target_rc;
     r.migrate_source = attribute_of(action, "CRM_meta_migrate_source");
     r.migrate_target = attribute_of(action, "CRM_meta_migrate_target");
-    const auto wanted = std::find_if(fail_.begin(), fail_.end(), [&](const InjectedOp& op) {
-      return op.resource == r.resource && op.task == r.task && op.interval_ms == r.interval_ms &&
-             op.node == r.node;
-    });
-    if (wanted != fail_.end()) r.rc = wanted->rc;
+    const auto wanted =
+        std::find_if(faults_.operations.begin(), faults_.operations.end(), [&](const InjectedOp& op) {
+          return op.resource == r.resource && op.task == r.task && op.interval_ms == r.interval_ms &&
+                 op.node == r.node;
+        });
+    if (wanted != faults_.operations.end()) r.rc = wanted->rc;
     record(result_.after, r, now_);
-    if (r.failed()) count_failure(result_.after, r, now_);
+    if (r.failed()) {
+      count_failure(result_.after, r, now_);
+      ++result_.failed;
+    }
     return !r.failed();
   }
 
@@ -287,15 +296,15 @@ class Runner {
 
   const Graph& graph_;
   WallTime now_;
-  const std::vector<InjectedOp>& fail_;
+  const SimulatedFaults& faults_;
   Simulation result_;
 };
 
 }  // namespace
 
 Simulation simulate(const cib::Document& before, const Plan& plan, WallTime now,
-                    const std::vector<InjectedOp>& fail_these) {
-  return Runner(before, plan, now, fail_these).go();
+                    const SimulatedFaults& faults) {
+  return Runner(before, plan, now, faults).go();
 }
 
 Result<InjectedOp> parse_injected_op(std::string_view text) {

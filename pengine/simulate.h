@@ -2,6 +2,7 @@
 // wants to fail did fail. Pure. What crm_simulate --simulate and "what if" show.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,17 @@ struct Simulation {
   std::vector<std::string> lines;  // "Resource action: web             start on node1"
   cib::Document after;
   bool complete = true;  // Every action of the graph could be executed.
+  int executed = 0;      // Actions of resources and of the cluster that ended well.
+  int failed = 0;        // Operations that failed, and left a trace.
+};
+struct SimulatedFaults {
+  std::vector<InjectedOp> operations;  // Fail whenever they are tried.
+  std::set<std::string> unfenceable;   // Nodes whose fencing fails.
+  // A failed operation holds up only what waits for it. Otherwise it ends the transition, as in crm_simulate.
+  bool go_on = false;
 };
 Simulation simulate(const cib::Document& before, const Plan& plan, WallTime now,
-                    const std::vector<InjectedOp>& fail = {});
+                    const SimulatedFaults& faults = {});
 
 // Events that crm_simulate injects before it schedules.
 void inject_node(cib::Document& document, const std::string& node, bool up, bool clean);

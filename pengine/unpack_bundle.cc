@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "pengine/because.h"
 #include "pengine/engine.h"
 
 namespace systole::pengine::engine {
@@ -225,6 +226,7 @@ void create_remote(Cluster& c, Resource* bundle, const BundleConfig& b, BundleRe
   else
     replica.child->parent->allowed.add(Place{node, -kInfinity, Discovery::kExclusive, 0});
   replica.remote = create_resource(c, adopt(bundle, std::move(d)), bundle, name);
+  const Because why(c, replica.remote, Cause::kNodeKind, "cluster-node");
   for (auto& place : replica.remote->allowed)
     if (is_guest_or_remote(place.node)) place.score = -kInfinity;
   node->remote = replica.remote;

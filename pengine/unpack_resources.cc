@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "pengine/because.h"
 #include "pengine/engine.h"
 
 namespace systole::pengine::engine {
@@ -20,7 +21,10 @@ void unpack_meta(Cluster& c, Resource& r) {
   evaluate_sets(c.rsc_defaults, in, r.meta);
 }
 
-void set_next_role(Resource* r, Role role, const char*) { r->next_role = role; }
+void set_next_role(Resource* r, Role role, const char* why) {
+  r->next_role = role;
+  r->next_role_why = why;
+}
 
 Role target_role(Cluster& c, const Resource* r) {
   std::string value = meta_or(r->meta, "target-role", "");
@@ -357,6 +361,7 @@ void note_unfencing(Cluster& c) {
 void unpack(Cluster& c, const cib::Document& document, const Options& options) {
   c.document = &document;
   c.options = options;
+  if (options.reasons) c.why = start_reasons();
   if (options.now) {
     c.now = *options.now;
   } else if (auto t = parse_int(document.root().attribute("execution-date").value())) {

@@ -1,8 +1,10 @@
-// The top: status and verify; everything else is a level below.
+// The top: status, verify, explain, whatif; everything else is a level below.
 #include <algorithm>
 
 #include "cli/crm/commit.h"
+#include "cli/crm/explain.h"
 #include "cli/crm/shell.h"
+#include "cli/crm/whatif.h"
 #include "cli/status.h"
 
 namespace systole::crm {
@@ -88,6 +90,36 @@ constexpr Command kCommands[] = {
      .brief = "look for mistakes in the cluster's configuration",
      .help = "Structure, references, the agents' parameters and timeouts, and what the scheduler says.",
      .run = run_verify},
+    {.name = "explain",
+     .usage = "<resource> [on <node>] [-x <file>] [--output-as=text|json|xml]",
+     .brief = "why a resource is where it is, and what would change that",
+     .help = "Names every constraint, score and failure that counts, node by node, what the cluster is about "
+             "to do\n"
+             "and why. Every change that is suggested has been tried out on a copy of the configuration.\n"
+             "  explain WebIP                     of the cluster\n"
+             "  explain WebIP on node2            only why (not) there\n"
+             "  explain WebIP -x pe-input.xml     of a saved configuration\n",
+     .run = run_explain,
+     .args = {Arg::kResource, Arg::kNode}},
+    {.name = "whatif",
+     .usage = "'<event>' ['<event>'…] | --all-single | --all-double  [--all] [-x <file>] "
+              "[--output-as=text|json|xml]",
+     .brief = "what a failure or an intervention would lead to",
+     .help =
+         "Works out on paper where everything ends up, what stops on the way, and what cannot be solved.\n"
+         "Events:\n"
+         "  NODE dies | leaves | returns | standby | online | maintenance\n"
+         "  RESOURCE fails [for good] [on NODE] | stops | starts\n"
+         "  device DEVICE fails\n"
+         "  ticket TICKET revoked | granted | standby | active\n"
+         "  quorum lost | regained\n"
+         "Examples:\n"
+         "  whatif 'node2 dies' 'device pdu1 fails'\n"
+         "  whatif node2 dies and web fails on node1\n"
+         "  whatif --all-single               every node, resource and fencing device, one at a time\n"
+         "  whatif --all-double -x cib.xml    every two of them\n",
+     .run = run_whatif,
+     .args = {Arg::kObject}},
 };
 
 constexpr Level kLevel = {
