@@ -1,6 +1,7 @@
 #include "cib/xml_scan.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "cib/document.h"
@@ -99,6 +100,7 @@ class Scanner {
     names_seen_ = 0;
     while (++at_ < xml_.size()) {
       const char c = xml_[at_];
+      if (!kMeaning[static_cast<unsigned char>(c)]) continue;
       if (c == '&') {
         if (auto ok = reference(); !ok) return ok;
         --at_;
@@ -106,18 +108,25 @@ class Scanner {
         return bad(at_, "'<' inside a tag: an attribute's quote is open, or a '>' is missing before");
       } else if (quote != 0) {
         if (c == quote) quote = 0;
-      } else if (c == '"' || c == '\'') {
-        quote = c;
-        if (const auto name = name_before(at_); is_second(name))
-          return bad(at_, fmt::format("the attribute {} is there twice in one element", name));
       } else if (c == '>') {
         if (xml_[at_ - 1] == '/') --depth_;
         ++at_;
         return {};
+      } else {
+        quote = c;
+        if (const auto name = name_before(at_); is_second(name))
+          return bad(at_, fmt::format("the attribute {} is there twice in one element", name));
       }
     }
     return bad(start, "a tag without an end");
   }
+
+  // What a tag may hold besides names and the text of values.
+  static constexpr std::array<bool, 256> kMeaning = [] {
+    std::array<bool, 256> table{};
+    for (const char c : {'"', '\'', '&', '<', '>'}) table[static_cast<unsigned char>(c)] = true;
+    return table;
+  }();
 
   // Of the attribute whose value's quote is at `quote`; empty where there is none, which the parser complains
   // of.

@@ -390,6 +390,7 @@ int fail_count(Cluster& c, const Node* node, Resource* r, unsigned flags, std::i
     if (speaks_of(it->first, time_prefix, name, r->unique))
       last = std::max(last, parse_int(it->second).value_or(0));
   if (last_failure) *last_failure = last;
+  if (count > 0 && r->failure_timeout_s > 0) r->by_time = true;
   if ((flags & kFailEffective) && count > 0 && last > 0 && r->failure_timeout_s > 0 &&
       !blocks_expiry(c, node, r, op) && epoch_seconds(c.now) > last + r->failure_timeout_s)
     count = 0;

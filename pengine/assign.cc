@@ -6,6 +6,7 @@
 #include "pengine/because.h"
 #include "pengine/engine.h"
 #include "pengine/merge_sort.h"
+#include "pengine/scope.h"
 
 namespace systole::pengine::engine {
 
@@ -73,7 +74,6 @@ void unassign(Resource* r) {
   r->provisional = true;
   if (!old) return;
   r->assigned = nullptr;
-  std::erase(old->allocated, r);
   --old->assigned_count;
   release_utilization(old, r);
 }
@@ -111,7 +111,6 @@ bool finalize_assignment(Cluster& c, Resource* r, Node* node, bool force, bool s
   r->assigned = node;
   const Place* place = r->allowed.find(node);
   r->assigned_score = place ? place->score : node->base_score;
-  node->allocated.push_back(r);
   ++node->assigned_count;
   consume_utilization(node, r);
   return changed;
@@ -157,13 +156,19 @@ bool assign_best(Cluster& c, Resource* r, const Node* prefer, bool stop_if_fail)
   if (!chosen && !nodes.empty()) {
     const Place& best = nodes.front();
     chosen = best.node;
+    bool tied = false;
+    const auto equal = [&](std::size_t i) { return i < nodes.size() && nodes[i].score == best.score; };
+    for (std::size_t i = 1; equal(i); ++i) tied |= node_available(nodes[i], true, false);
     const bool unique_instance = is_clone(r->parent) && r->parent->unique;
     if (!unique_instance && best.score > 0 && node_available(best, false, false)) {
       Node* running = current_node(r);
-      if (running && node_available(running, running->base_score, true, false))
-        for (std::size_t i = 1; i < nodes.size() && nodes[i].score == best.score; ++i)
+      if (running && node_available(running, running->base_score, true, false)) {
+        for (std::size_t i = 1; equal(i); ++i)
           if (nodes[i].node == running) chosen = running;
+        tied &= chosen != running;
+      }
     }
+    r->by_count |= tied;
   }
   note_choice(c, r, nodes, chosen, prefer == chosen);
   return finalize_assignment(c, r, chosen, false, stop_if_fail) || r->assigned;
@@ -417,13 +422,61 @@ void sort_by_need(Cluster& c) {
 
 }  // namespace
 
+namespace {
+
+// Who has its turn: what is left out counts as if it had had its own, and what each adds is noted if asked
+// for.
+class Turns {
+ public:
+  explicit Turns(Cluster& c) : c_(c) {}
+
+  void begin(const Resource* r) {
+    if (c_.scope) count_left_out(r);
+    if (!c_.keep_counts || !r) return;
+    before_.clear();
+    for (const auto& node : c_.node_store) before_.push_back(node.assigned_count);
+  }
+  void end() {
+    if (!c_.keep_counts) return;
+    auto& added = c_.counts.emplace_back();
+    for (const auto& node : c_.node_store)
+      if (const int more = node.assigned_count - before_[static_cast<std::size_t>(node.slot)]; more != 0)
+        added.emplace_back(node.slot, more);
+  }
+
+ private:
+  // Those before r; null: the rest.
+  void count_left_out(const Resource* r) {
+    const Scope& scope = *c_.scope;
+    std::size_t until = scope.counts->size();
+    if (r)
+      if (const auto at = scope.parts->rank_of.find(r->id); at != scope.parts->rank_of.end())
+        until = static_cast<std::size_t>(at->second);
+    for (; rank_ < until; ++rank_)
+      if (!scope.looked_at[static_cast<std::size_t>(scope.parts->part_of_rank[rank_])])
+        for (const auto& [slot, count] : (*scope.counts)[rank_])
+          c_.node_store[static_cast<std::size_t>(slot)].assigned_count += count;
+  }
+
+  Cluster& c_;
+  std::size_t rank_ = 0;
+  std::vector<int> before_;
+};
+
+}  // namespace
+
 void assign_resources(Cluster& c) {
   if (c.config.placement != Config::Placement::kDefault) sort_by_need(c);
   if (c.config.have_remote_nodes)
     for (auto* r : c.resources)
       if (r->is_remote_connection) assign(c, r, r->partial_target, true);
-  for (auto* r : c.resources)
+  Turns turns(c);
+  for (auto* r : c.resources) {
+    turns.begin(r);
     if (!r->is_remote_connection) assign(c, r, nullptr, true);
+    turns.end();
+  }
+  turns.begin(nullptr);
 }
 
 }  // namespace systole::pengine::engine

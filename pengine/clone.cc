@@ -343,6 +343,7 @@ const Resource* find_compatible_instance(Cluster& c, const Resource* match, cons
                                          Role role, bool current) {
   const Node* node = node_of(match, current ? Where::kCurrent : Where::kAssigned);
   if (node) return on_node(collective, role, current, node);
+  match->by_count = true;
   for (const auto& p : sorted_nodes(c, match->allowed, nullptr))
     if (const auto* found = on_node(collective, role, current, p.node)) return found;
   return nullptr;

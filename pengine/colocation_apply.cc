@@ -203,6 +203,7 @@ Resource* container_on(const Resource* bundle, const Node* node) {
 
 Resource* compatible_container(Cluster& c, const Resource* dependent, const Resource* bundle) {
   if (const Node* node = host_of(node_of(dependent, Where::kAssigned))) return container_on(bundle, node);
+  dependent->by_count = true;
   for (const auto& p : sorted_nodes(c, dependent->allowed, nullptr))
     if (const Node* node = host_of(p.node))
       if (Resource* container = container_on(bundle, node)) return container;

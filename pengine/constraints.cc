@@ -6,6 +6,7 @@
 
 #include "pengine/because.h"
 #include "pengine/engine.h"
+#include "pengine/scope.h"
 
 namespace systole::pengine::engine {
 
@@ -109,6 +110,7 @@ void location_for(Cluster& c, pugi::xml_node xml, Resource* r, Role role, const 
 
 void unpack_locations(Cluster& c, pugi::xml_node constraints) {
   for (auto xml : constraints.children("rsc_location")) {
+    if (c.scope && c.scope->leaves_out(xml)) continue;
     const std::string id = xml.attribute("id").value();
     const Role role = filter_role(xml.attribute("role").value());
     if (const std::string rsc = xml.attribute("rsc").value(); !rsc.empty()) {
@@ -312,10 +314,11 @@ void unpack_constraints(Cluster& c) {
         if (!evaluate(parse_rule(rule), rule_input(c))) return false;
     return true;
   };
+  c.reads_configuration = true;
   unpack_locations(c, constraints);
   for (auto xml : constraints.children()) {
-    if (!active(xml)) continue;
     const std::string_view tag = xml.name();
+    if (tag == "rsc_location" || (c.scope && c.scope->leaves_out(xml)) || !active(xml)) continue;
     if (tag == "rsc_colocation")
       unpack_colocation(c, xml);
     else if (tag == "rsc_order")
@@ -323,6 +326,7 @@ void unpack_constraints(Cluster& c) {
     else if (tag == "rsc_ticket")
       unpack_ticket_constraint(c, xml);
   }
+  c.reads_configuration = false;
 }
 
 }  // namespace systole::pengine::engine

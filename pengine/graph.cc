@@ -122,7 +122,6 @@ namespace {
 
 pengine::Action render(Cluster& c, const Action* a) {
   pengine::Action g;
-  g.id = a->id;
   g.task = a->task;
   g.key = a->key;
   const bool cluster = a->task == "stonith" || a->task == "do_shutdown" || a->task == "clear_failcount" ||
@@ -282,8 +281,11 @@ void build_graph(Cluster& c, Graph& graph) {
     if (wanted(a)) {
       place(a) = static_cast<int>(in.size());
       in.push_back(a);
+      a->in_graph = true;
       graph.actions.push_back(render(c, a));
       if (c.why) c.why->actions.push_back(a->reason);
+      // What is not in the graph leaves no gap: ids do not depend on how much was looked at.
+      graph.actions.back().id = static_cast<int>(in.size());
     }
   int id = 0;
   std::map<int, std::uint32_t> merged;

@@ -10,6 +10,7 @@
 #include "pengine/because.h"
 #include "pengine/engine.h"
 #include "pengine/op_result.h"
+#include "pengine/scope.h"
 
 namespace systole::pengine::engine {
 namespace {
@@ -146,8 +147,6 @@ void sort_history(std::span<HistoryOp> ops) {
       std::swap(ops[j - 1], ops[j]);
 }
 
-namespace {
-
 std::string_view strip_instance(std::string_view id) {
   const auto colon = id.rfind(':');
   if (colon == std::string_view::npos || colon + 1 >= id.size()) return id;
@@ -155,6 +154,8 @@ std::string_view strip_instance(std::string_view id) {
     if (id[i] < '0' || id[i] > '9') return id;
   return id.substr(0, colon);
 }
+
+namespace {
 
 void set_removed(Resource* r) {
   r->removed = true;
@@ -504,10 +505,12 @@ void index_history(Cluster& c) {
     order.swap(last_order);
     order.clear();
     for (auto xml : state.child("lrm").child("lrm_resources").children("lrm_resource")) {
+      const std::string_view history_of = xml.attribute("id").value();
+      if (c.scope && c.scope->leaves_out(history_of)) continue;
       auto& h = c.histories.emplace_back();
       h.node = node;
       h.xml = xml;
-      h.id = xml.attribute("id").value();
+      h.id = history_of;
       ops.clear();
       for (auto op : xml.children("lrm_rsc_op")) ops.push_back(parse_op(op));
       auto* memory = static_cast<HistoryOp*>(

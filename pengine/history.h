@@ -38,6 +38,7 @@ enum Ocf : int {
   kDegradedPromoted = 191
 };
 
+std::string_view strip_instance(std::string_view id);  // "rsc" of "rsc:1"; else the id itself.
 HistoryOp parse_op(pugi::xml_node xml);
 // Reads every lrm_resource of the nodes whose state is known.
 void index_history(Cluster& c);

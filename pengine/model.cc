@@ -92,6 +92,8 @@ bool is_bundled(const Resource* r) { return r && is_bundle(top(r, true)); }
 const std::string& history_id(const Resource* r) { return r->history_name.empty() ? r->id : r->history_name; }
 
 void Cluster::problem(Problem::Severity severity, std::string message) {
+  other_problems |= !reads_configuration;
+  if (scope) return;
   if (problem_seen.insert(message).second) problems.push_back({severity, std::move(message)});
 }
 

@@ -117,7 +117,7 @@ struct Node {
   Meta attributes, utilization;
   std::map<std::string, std::string, std::less<>> digests_all, digests_secure;
   Resource* remote = nullptr;  // Connection resource, of a remote or guest node.
-  std::vector<Resource*> running, allocated;
+  std::vector<Resource*> running;
   int priority = 0;        // Sum of what runs here, for priority-fencing-delay.
   int assigned_count = 0;  // Resources assigned here, for balancing.
   int history_rank = -1;   // Place among the nodes whose history is read.
@@ -324,6 +324,8 @@ struct Resource {
   bool reload = false, detect_loop = false, updating_nodes = false, runnable = true, replica_inner = false;
   bool internal = false, locations_applied = false, with_this_done = false, lock_expired = false;
   bool starts_in_restart = false;  // A restart whose start half is blocked.
+  bool by_time = false;            // What becomes of it depends on the time that it is now.
+  mutable bool by_count = false;   // … on how many others are on which nodes.
   Role role = Role::kStopped, next_role = Role::kUnknown;
   const char* next_role_why = "";
   int priority = 0, stickiness = 0;
@@ -428,7 +430,10 @@ struct Config {
   int health_base = 0, health_red = -kInfinity, health_yellow = 0, health_green = 0;
 };
 
+struct Scope;
+
 struct Cluster {
+  const Scope* scope = nullptr;  // Null: everything is looked at.
   const cib::Document* document = nullptr;
   Options options;
   WallTime now{};
@@ -449,7 +454,7 @@ struct Cluster {
   std::vector<Node*> nodes;          // By name.
   std::vector<Resource*> resources;  // Top level, by priority.
   std::vector<Action*> actions;
-  std::vector<Ordering> orderings;
+  std::deque<Ordering> orderings;  // They stay where they are: orderings make orderings.
   std::vector<Colocation*> colocations;
   std::vector<Location*> locations;
   std::map<std::string, Ticket, std::less<>> tickets;
@@ -475,6 +480,11 @@ struct Cluster {
   std::vector<Score> scores;
   std::vector<Problem> problems;
   std::set<std::string> problem_seen;
+  bool reads_configuration = false;  // What is complained of now depends on nothing else.
+  bool other_problems = false;       // There was something else to complain of.
+  bool keep_counts = false;
+  // By place in `resources`: how many were assigned to which nodes (slots) when it had its turn.
+  std::vector<std::vector<std::pair<int, int>>> counts;
   std::vector<Decision> decisions;
   std::optional<WallTime> recheck_by;
   int update_depth = 0;

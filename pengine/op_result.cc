@@ -184,6 +184,7 @@ bool check_expiry(Entry& e) {
   std::string why;
   const std::int64_t now = epoch_seconds(e.c.now);
   if (e.r->failure_timeout_s > 0 && e.op.last_change > 0) {
+    e.r->by_time = true;
     if (now >= e.op.last_change + e.r->failure_timeout_s && !timeout_does_not_count(e)) expired = true;
     std::int64_t when = 0;
     unexpired = fail_count(e.c, &e.node, e.r, kFailEffective, &when, &e.op);

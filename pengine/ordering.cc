@@ -213,8 +213,8 @@ void simple_order(Cluster& c, const std::string& id, pugi::xml_node xml, Resourc
 
 }  // namespace
 
-void new_ordering(Cluster& c, Resource* first_rsc, const std::string& first_task, Action* first,
-                  Resource* then_rsc, const std::string& then_task, Action* then, std::uint32_t flags) {
+void new_ordering(Cluster& c, Resource* first_rsc, std::string first_task, Action* first, Resource* then_rsc,
+                  std::string then_task, Action* then, std::uint32_t flags) {
   if ((first_task.empty() && !first) || (then_task.empty() && !then)) return;
   Ordering o;
   o.flags = flags;
@@ -222,10 +222,10 @@ void new_ordering(Cluster& c, Resource* first_rsc, const std::string& first_task
   o.then_rsc = then_rsc ? then_rsc : then ? then->resource : nullptr;
   o.first = first;
   o.then = then;
-  o.first_task = first_task.empty() && first ? first->key : first_task;
-  o.then_task = then_task.empty() && then ? then->key : then_task;
-  store(c, o);
-  with_migration(c, o);
+  o.first_task = first_task.empty() && first ? std::string(first->key) : std::move(first_task);
+  o.then_task = then_task.empty() && then ? std::string(then->key) : std::move(then_task);
+  store(c, std::move(o));
+  with_migration(c, c.orderings.back());
 }
 
 void order_tasks(Cluster& c, Resource* first, std::string_view first_task, Resource* then,

@@ -5,6 +5,7 @@
 
 #include "pengine/because.h"
 #include "pengine/engine.h"
+#include "pengine/scope.h"
 
 namespace systole::pengine::engine {
 
@@ -367,11 +368,13 @@ void unpack(Cluster& c, const cib::Document& document, const Options& options) {
   } else if (auto t = parse_int(document.root().attribute("execution-date").value())) {
     c.now = WallTime{Seconds(std::clamp<std::int64_t>(*t, 0, 4'000'000'000))};
   }
+  c.reads_configuration = true;
   unpack_config(c);
   const auto resources = document.root().child("configuration").child("resources");
   for (auto t : resources.children("template")) c.template_xml.emplace(t.attribute("id").value(), t);
   for (auto xml : resources.children()) {
     const std::string_view tag = xml.name();
+    if (c.scope && c.scope->leaves_out(xml)) continue;
     if (tag == "primitive" || tag == "group" || tag == "clone" || tag == "master" || tag == "bundle")
       c.definitions.push_back(parse_definition(c, xml));
   }
@@ -379,6 +382,7 @@ void unpack(Cluster& c, const cib::Document& document, const Options& options) {
   unpack_nodes(c);
   unpack_remote_nodes(c);
   unpack_resources(c);
+  c.reads_configuration = false;
   unpack_status(c);
 }
 

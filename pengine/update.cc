@@ -226,8 +226,29 @@ unsigned interleave(Cluster& c, Action* first, Action* then, const Node* node, F
   return changed;
 }
 
+// Nothing would come of it, whatever the second action is: no need to look at every instance's.
+bool without_effect(const Action* first, ActionFlags flags, std::uint32_t type) {
+  switch (type) {
+    case kOrdered:
+    case kMinRunnable:
+      return true;
+    case kFirstImpliesThen:
+      return flags.optional;
+    case kThenImpliesFirst:
+      return flags.optional && !flags.migratable;
+    case kUnrunnableFirstBlocks:
+      return flags.runnable;
+    case kFirstElseThen:
+    case kAsymmetric:
+      return first->runnable;
+    default:
+      return false;
+  }
+}
+
 unsigned update_actions(Cluster& c, Resource* by, Action* first, Action* then, const Node* node,
                         ActionFlags flags, Filter filter, std::uint32_t type) {
+  if (without_effect(first, flags, type) && !can_interleave(first, then)) return 0;
   auto plain = [&](Action* t) { return update_primitive(c, first, t, flags, filter, type); };
   Resource* r = then->resource;
   if (!r) return plain(then);
@@ -523,7 +544,7 @@ void block_colocation_dependents(Cluster& c, Action* a) {
 void apply_orderings(Cluster& c) {
   // As they were made: what only a later one brings into being is none of an earlier one's business.
   for (std::size_t i = 0; i < c.orderings.size(); ++i) {
-    const Ordering o = c.orderings[i];
+    const Ordering& o = c.orderings[i];
     if (!o.first_rsc) {
       if (!o.first) continue;
       if (o.then)
