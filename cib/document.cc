@@ -103,18 +103,7 @@ Result<pugi::xml_document> parse_xml(std::string_view xml) {
   pugi::xml_document tree;
   const auto parsed = tree.load_buffer(xml.data(), xml.size(), pugi::parse_default | pugi::parse_comments,
                                        pugi::encoding_utf8);
-  if (!parsed)
-    return fail(Errc::kParse, "{}: {}", position_in(xml, static_cast<std::size_t>(parsed.offset)),
-                parsed.description());
-  int elements = 0;
-  for (const pugi::xml_node node : tree.children()) {
-    elements += node.type() == pugi::node_element;
-    if (node.type() == pugi::node_pcdata || elements > 1)
-      return fail(
-          Errc::kParse, "{}: something follows the root element",
-          position_in(xml, static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, node.offset_debug()))));
-  }
-  if (elements == 0) return fail(Errc::kParse, "line 1, column 1: no element in it");
+  if (auto ok = check_parsed(xml, tree, parsed); !ok) return fail(std::move(ok.error()));
   return tree;
 }
 

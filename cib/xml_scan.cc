@@ -201,6 +201,22 @@ class Scanner {
 
 Result<void> scan_xml(std::string_view xml, std::size_t limit) { return Scanner(xml).run(limit); }
 
+Result<void> check_parsed(std::string_view xml, pugi::xml_node tree, const pugi::xml_parse_result& parsed) {
+  if (!parsed)
+    return fail(Errc::kParse, "{}: {}", position_in(xml, static_cast<std::size_t>(parsed.offset)),
+                parsed.description());
+  int elements = 0;
+  for (const pugi::xml_node node : tree.children()) {
+    elements += node.type() == pugi::node_element;
+    if (node.type() == pugi::node_pcdata || elements > 1)
+      return fail(
+          Errc::kParse, "{}: something follows the root element",
+          position_in(xml, static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, node.offset_debug()))));
+  }
+  if (elements == 0) return fail(Errc::kParse, "line 1, column 1: no element in it");
+  return {};
+}
+
 std::string position_in(std::string_view xml, std::size_t offset) {
   const std::string_view before = xml.substr(0, std::min(offset, xml.size()));
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');

@@ -2,6 +2,7 @@
 // choice. The engine is pengine's; here are its options and files.
 #include "pengine/crm_simulate.h"
 
+#include "cib/saved.h"
 #include "cli/host.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -132,7 +133,7 @@ Result<void> save(const Parsed& parsed, const char* key, Render render) {
 Result<cib::Document> document_of(Context& context, const Parsed& parsed) {
   const auto xml = given(context, parsed);
   if (!xml) return fail(xml.error());
-  return cib::Document::parse(*xml);
+  return cib::parse_saved(*xml);
 }
 
 }  // namespace

@@ -7,11 +7,11 @@
 #include <iostream>
 #include <iterator>
 
+#include "cib/saved.h"
 #include "pengine/crm_simulate.h"
 
 namespace {
 
-using systole::cib::Document;
 using namespace systole::pengine;
 
 std::string read_all(const std::string& path) {
@@ -61,7 +61,7 @@ int run(int argc, char** argv) {
   request.execute = simulate_it;
   request.clock = std::chrono::system_clock::now();
   if (!date.empty()) request.now = systole::WallTime(systole::Seconds(std::stoll(date)));
-  auto document = Document::parse(read_all(from_pipe ? "-" : xml_file));
+  auto document = systole::cib::parse_saved(read_all(from_pipe ? "-" : xml_file));
   if (!document) {
     std::fprintf(stderr, "crm_simulate: %s\n", document.error().message.c_str());
     return 65;

@@ -141,7 +141,12 @@ int compare_history(const HistoryOp& a, const HistoryOp& b) {
 bool is_newer(const HistoryOp& a, const HistoryOp& b) { return compare_history(a, b) > 0; }
 
 void sort_history(std::span<HistoryOp> ops) {
-  // Not a strict weak ordering for pending operations: insertion sort stays defined whatever it says.
+  // Not a strict weak ordering for pending operations: insertion sort stays defined whatever it says. Where
+  // there are several, it starts from one order whatever the document's.
+  const auto pending = [](const HistoryOp& op) { return op.call_id == -1; };
+  if (std::count_if(ops.begin(), ops.end(), pending) > 1)
+    std::stable_sort(ops.begin(), ops.end(),
+                     [](const HistoryOp& a, const HistoryOp& b) { return a.id < b.id; });
   for (std::size_t i = 1; i < ops.size(); ++i)
     for (std::size_t j = i; j > 0 && compare_history(ops[j - 1], ops[j]) > 0; --j)
       std::swap(ops[j - 1], ops[j]);

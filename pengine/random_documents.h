@@ -47,7 +47,7 @@ class RandomCluster {
   }
 
   // What a node remembers of a resource; empty: nothing.
-  std::string history(const std::string& id, int node) {
+  std::string history(const std::string& id) {
     if (chance(5)) return {};
     std::string ops;
     const bool runs = chance(35);
@@ -58,7 +58,6 @@ class RandomCluster {
       if (chance(10)) ops += op(id, "promote", 0, 0, 0);
     }
     if (chance(10)) ops += op(id, "stop", 0, chance(90) ? 0 : 1, 0);
-    (void)node;
     return fmt::format(R"(<lrm_resource id="{}" class="{}" {}type="{}">{}</lrm_resource>)", id,
                        id == "fencing" ? "stonith" : "ocf", id == "fencing" ? "" : R"(provider="pacemaker" )",
                        id == "fencing" ? "fence_dummy" : "Stateful", ops);
@@ -145,7 +144,7 @@ class RandomCluster {
     const bool gone = chance(5);
     std::string histories, attributes;
     for (const auto& id : primitives_) {
-      histories += history(id, node);
+      histories += history(id);
       if (chance(5)) {
         attributes += nv("s" + std::to_string(node), "fail-count-" + id + "#monitor_10000",
                          std::to_string(1 + pick(3)));

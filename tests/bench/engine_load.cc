@@ -1,12 +1,13 @@
-// The scheduler in this process, on a saved document: CPU seconds of reading it, of a plan, and of planning again
-// after a change of one resource's status, as JSON. For `./dev bench engine`.
-#include <ctime>
+// The scheduler in this process, on a saved document: CPU seconds of reading it, of a plan, and of planning
+// again after a change of one resource's status, as JSON. For `./dev bench engine`.
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 
 #include <algorithm>
 
+#include "cib/saved.h"
 #include "pengine/incremental.h"
 #include "pengine/scheduler.h"
 
@@ -22,7 +23,8 @@ double cpu() {
 
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
   return values[values.size() / 2];
 }
 
@@ -38,7 +40,8 @@ std::vector<double> changes(cib::Document& document, const pengine::Options& opt
   std::vector<double> times;
   pengine::Scheduler scheduler;
   scheduler.plan(document, {}, options);
-  auto monitors = document.root().select_nodes("status/node_state/lrm/lrm_resources/lrm_resource/lrm_rsc_op[@interval='10000']");
+  auto monitors = document.root().select_nodes(
+      "status/node_state/lrm/lrm_resources/lrm_resource/lrm_rsc_op[@interval='10000']");
   const std::size_t step = std::max<std::size_t>(1, monitors.size() / 20);
   for (std::size_t i = 0; i < monitors.size() && times.size() < 40; i += step)
     for (const char* rc : {"7", "0"}) {
@@ -57,12 +60,14 @@ int main(int argc, char** argv) {
   std::ifstream in(argv[1], std::ios::binary);
   const std::string xml{std::istreambuf_iterator<char>(in), {}};
   Result<cib::Document> document = cib::Document::empty();
-  const double parse = measured([&] { document = cib::Document::parse(xml); });
+  const double parse = measured([&] { document = cib::parse_saved(xml); });
   if (!document) return std::fprintf(stderr, "%s\n", document.error().message.c_str()), 65;
   std::size_t actions = 0;
   std::vector<double> plans;
-  for (int i = 0; i < 3; ++i) plans.push_back(measured([&] { actions = pengine::schedule(*document).graph.actions.size(); }));
+  for (int i = 0; i < 3; ++i)
+    plans.push_back(measured([&] { actions = pengine::schedule(*document).graph.actions.size(); }));
   const auto again = changes(*document, {});
-  std::printf("{\"parse\": %.6f, \"plan\": %.6f, \"actions\": %zu, \"again\": %.6f, \"again_most\": %.6f}\n", parse, median(plans),
-              actions, median(again), again.empty() ? 0.0 : *std::max_element(again.begin(), again.end()));
+  std::printf("{\"parse\": %.6f, \"plan\": %.6f, \"actions\": %zu, \"again\": %.6f, \"again_most\": %.6f}\n",
+              parse, median(plans), actions, median(again),
+              again.empty() ? 0.0 : *std::max_element(again.begin(), again.end()));
 }
