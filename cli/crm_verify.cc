@@ -3,8 +3,8 @@
 #include "cli/host.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/plan.h"
 #include "cli/tools.h"
+#include "pengine/verify.h"
 
 namespace systole::cli {
 namespace {
@@ -45,8 +45,7 @@ std::vector<Message> check_document(const cib::Document& document, WallTime now)
         {finding.error ? Message::Severity::kError : Message::Severity::kWarning, structural(finding)});
   }
   if (broken) return messages;
-  const pengine::Plan plan = plan_for(document, now, false);
-  for (const pengine::Problem& problem : plan.problems) {
+  for (const pengine::Problem& problem : pengine::verify(document, now)) {
     messages.push_back({static_cast<Message::Severity>(problem.severity), problem.message});
   }
   return messages;

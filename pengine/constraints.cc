@@ -6,6 +6,7 @@
 
 #include "pengine/because.h"
 #include "pengine/engine.h"
+#include "pengine/order_loops.h"
 #include "pengine/scope.h"
 
 namespace systole::pengine::engine {
@@ -316,9 +317,16 @@ void unpack_constraints(Cluster& c) {
   };
   c.reads_configuration = true;
   unpack_locations(c, constraints);
+  const auto loops = order_loops(constraints);
   for (auto xml : constraints.children()) {
     const std::string_view tag = xml.name();
     if (tag == "rsc_location" || (c.scope && c.scope->leaves_out(xml)) || !active(xml)) continue;
+    if (const auto loop = loops.find(xml.attribute("id").value());
+        tag == "rsc_order" && loop != loops.end()) {
+      c.error(fmt::format("Ignoring order constraint '{}' because it closes a loop: {}", loop->first,
+                          loop->second));
+      continue;
+    }
     if (tag == "rsc_colocation")
       unpack_colocation(c, xml);
     else if (tag == "rsc_order")

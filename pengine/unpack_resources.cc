@@ -252,6 +252,13 @@ void unpack_clone(Cluster& c, Resource* clone) {
   };
   r.clone_node_max = limit("clone-node-max", 1);
   r.clone_max = limit("clone-max", std::max<std::int64_t>(1, static_cast<std::int64_t>(c.nodes.size())));
+  // More than nodes could ever hold would only cost memory; unique ones are probed one by one on every node.
+  const int most = std::max(r.unique ? 1'000 : 10'000, static_cast<int>(c.nodes.size()));
+  if (r.clone_max > most) {
+    c.error(fmt::format("Only {} instances of clone {} are considered, instead of clone-max={}", most, r.id,
+                        r.clone_max));
+    r.clone_max = most;
+  }
   r.clone_min = limit("clone-min", 0);
   r.ordered = is_true(meta_or(m, "ordered", ""));
   r.interleave = is_true(meta_or(m, "interleave", ""));
