@@ -1,4 +1,5 @@
-// UDP sockets: unicast, multicast groups and broadcast addresses.
+// UDP sockets. Path MTU: datagrams leave with "don't fragment" and without the kernel's own discovery, whose
+// answers (ICMP) may be lost or forged: membership/path_size.h finds the size by itself.
 // Asio must see std::exchange before its awaitable header: <utility> first (Boost 1.74).
 #include <utility>
 
@@ -29,6 +30,9 @@ void set(int fd, int level, int option, int value) { setsockopt(fd, level, optio
 
 void prepare(int fd, bool v4) {
   set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, 1);
+  set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
+      v4 ? IP_PMTUDISC_PROBE : IPV6_PMTUDISC_PROBE);
+  if (!v4) set(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
   // FORCE needs CAP_NET_ADMIN.
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kBuffer, sizeof kBuffer) != 0)
     set(fd, SOL_SOCKET, SO_RCVBUF, kBuffer);

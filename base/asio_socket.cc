@@ -8,6 +8,7 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cerrno>
@@ -37,6 +38,26 @@ constexpr int kCallsPerWake = 8;           // Then others of the loop have their
 
 Endpoint to_endpoint(const udp::endpoint& e) { return {e.address().to_string(), e.port()}; }
 
+// What was sent lately. An ICMP error quotes the datagram that it answers; one that quotes none of these is
+// forged by somebody who does not see what passes.
+class Sent {
+ public:
+  void add(ByteView datagram) { hashes_[next_++ % hashes_.size()] = hash(datagram); }
+  bool contains(ByteView quote) const {
+    return std::find(hashes_.begin(), hashes_.end(), hash(quote)) != hashes_.end();
+  }
+  static constexpr std::size_t kQuoted = 64;  // Bytes; hosts quote more.
+
+ private:
+  static std::size_t hash(ByteView datagram) {
+    const std::string_view text(reinterpret_cast<const char*>(datagram.data()),
+                                std::min(datagram.size(), kQuoted));
+    return std::hash<std::string_view>()(text);
+  }
+  std::array<std::size_t, 1024> hashes_{};
+  std::size_t next_ = 0;
+};
+
 class AsioSocket : public DatagramSocket {
  public:
   AsioSocket(udp::socket socket, Network::Handler handler)
@@ -57,6 +78,7 @@ class AsioSocket : public DatagramSocket {
     const udp::endpoint* peer = resolve(to);
     if (peer == nullptr) return true;
     error_code error;
+    shared_->sent.add(datagram);
     shared_->socket.send_to(asio::buffer(datagram.data(), datagram.size()), *peer, 0, error);
     if (error == asio::error::connection_refused) {
       // A pending ICMP error of an earlier datagram surfaces here and swallows this one: send it again.
@@ -86,6 +108,7 @@ class AsioSocket : public DatagramSocket {
     udp::socket socket;
     Network::Handler handler;
     bool closed = false;
+    Sent sent;
     Endpoint from_name;  // Of `from_cached`: naming an address costs more than receiving a datagram.
     udp::endpoint from_cached;
     std::vector<std::uint8_t> buffers = std::vector<std::uint8_t>(kBuffers * kBuffer);
@@ -115,8 +138,10 @@ class AsioSocket : public DatagramSocket {
 // One run to all destinations in one system call.
 void AsioSocket::send_run(std::span<const Endpoint> to, std::span<const ByteView> run) {
   std::array<iovec, kSegments> parts;
-  for (std::size_t i = 0; i < run.size(); ++i)
+  for (std::size_t i = 0; i < run.size(); ++i) {
     parts[i] = {const_cast<std::uint8_t*>(run[i].data()), run[i].size()};
+    shared_->sent.add(run[i]);
+  }
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint16_t))> control{};
   auto* header = reinterpret_cast<cmsghdr*>(control.data());
   header->cmsg_level = SOL_UDP;
@@ -173,8 +198,8 @@ void AsioSocket::report_refused(const std::shared_ptr<Shared>& s) {
   for (int i = 0; i < 64; ++i) {
     udp::endpoint peer;
     char control[512];
-    char data[1];
-    iovec io{data, sizeof data};
+    std::uint8_t quote[Sent::kQuoted];
+    iovec io{quote, sizeof quote};
     msghdr message{};
     message.msg_name = peer.data();
     message.msg_namelen = static_cast<socklen_t>(peer.capacity());
@@ -182,7 +207,9 @@ void AsioSocket::report_refused(const std::shared_ptr<Shared>& s) {
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
-    if (recvmsg(s->socket.native_handle(), &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
+    const ssize_t quoted = recvmsg(s->socket.native_handle(), &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+    if (quoted < 0) return;
+    if (!s->sent.contains(ByteView(quote, static_cast<std::size_t>(quoted)))) continue;
     peer.resize(message.msg_namelen);
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
       const bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;

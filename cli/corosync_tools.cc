@@ -138,9 +138,10 @@ std::string peers_text(const ClusterInfo& info) {
     text += fmt::format("nodeid: {} {}\n", node.id, reachable ? "reachable" : "not reachable");
     for (const auto& link : info.links) {
       if (link.peer != node.id) continue;
-      text += fmt::format("   LINK: {} udp ({}->{}) enabled {}, latency {} us\n", link.link,
-                          printable(link.local), printable(link.remote),
-                          link.up ? "connected" : "disconnected", link.latency_us);
+      text += fmt::format("   LINK: {} udp ({}->{}) enabled {} mtu: {}, latency {} us, loss {:.1f}%{}\n",
+                          link.link, printable(link.local), printable(link.remote),
+                          link.up ? "connected" : "disconnected", link.mtu, link.latency_us, 100 * link.loss,
+                          link.used ? ", in use" : "");
     }
   }
   return text;
@@ -175,8 +176,11 @@ int run_cfgtool(Context& context) {
     return done ? 0 : report(context, done.error());
   }
   if (command == "reload") {
-    return report(context, {Errc::kUnsupported,
-                            "a running ring does not reload corosync.conf: restart one node after another"});
+    context.console->out("Reloading corosync.conf...\n");
+    const auto done = (*session)->reload_ring();
+    if (!done) return report(context, done.error());
+    context.console->out("Done\n");
+    return 0;
   }
   const auto info = (*session)->info(true);
   if (!info) {
@@ -239,6 +243,20 @@ void runtime_keys(const ClusterInfo& info, Map& map) {
   number("runtime.votequorum.wait_for_all_status", info.wait_for_all && !info.quorate ? 1 : 0);
   number("runtime.votequorum.highest_node_id", info.nodes.empty() ? 0 : info.nodes.back().id);
   for (const auto& [name, value] : info.counters) number("stats.srp." + name, value);
+  for (const auto& link : info.links) {
+    const std::string key = fmt::format("stats.knet.node{}.link{}.", link.peer, link.link);
+    number(key + "enabled", 1);
+    number(key + "connected", link.up ? 1 : 0);
+    number(key + "mtu", link.mtu);
+    number(key + "latency_ave", link.latency_us);
+    number(key + "in_use", link.used ? 1 : 0);
+    map[key + "loss_percent"] = {"dbl", fmt::format("{:.1f}", 100 * link.loss)};
+  }
+  for (const auto& each : info.refused) {
+    std::string sender = each.sender;
+    std::replace(sender.begin(), sender.end(), ' ', '_');
+    number(fmt::format("stats.refused.{}.{}", each.reason, sender), each.frames);
+  }
   int position = 0;
   for (const auto& node : info.nodes) {
     const std::string member = fmt::format("runtime.members.{}.", node.id);

@@ -135,6 +135,8 @@ Result<void> DocumentSession::shutdown(const std::string&) { return needs_cluste
 Result<void> DocumentSession::recheck() { return {}; }
 Result<void> DocumentSession::reprobe(const std::string&) { return needs_cluster("probe resources"); }
 Result<void> DocumentSession::set_expected_votes(unsigned) { return needs_cluster("set expected votes"); }
+Result<void> DocumentSession::reload_ring() { return needs_cluster("reload corosync.conf"); }
+Result<void> DocumentSession::rotate_key() { return needs_cluster("rotate the cluster's key"); }
 Result<std::vector<JournalVersion>> DocumentSession::history(unsigned) {
   return needs_cluster("read the journal");
 }

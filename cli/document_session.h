@@ -29,6 +29,8 @@ class DocumentSession : public Session {
   Result<void> recheck() override;
   Result<void> reprobe(const std::string& node) override;
   Result<void> set_expected_votes(unsigned votes) override;
+  Result<void> reload_ring() override;
+  Result<void> rotate_key() override;
   Result<std::vector<JournalVersion>> history(unsigned most) override;
   Result<std::vector<AttributeValue>> attributes(const std::string& name, const std::string& node) override;
   Result<void> set_attribute(const std::string& node, const std::string& name, const std::string& value,

@@ -46,8 +46,12 @@ ClusterInfo plain(const ipc::Status& s) {
     info.nodes.push_back({n.id(), n.name(), n.incarnation(), n.votes(), n.member(), n.local()});
   }
   for (const auto& l : s.links()) {
-    info.links.push_back({l.peer(), l.link(), l.local(), l.remote(), l.up(), l.latency_us()});
+    info.links.push_back({l.peer(), l.link(), l.local(), l.remote(), l.up(), l.latency_us(), l.loss(),
+                          l.mtu(), l.priority(), l.transport(), l.used()});
   }
+  for (const auto& r : s.refused()) info.refused.push_back({r.sender(), r.reason(), r.frames()});
+  info.key = s.key().fingerprint();
+  info.next_key = s.key().next();
   for (const auto& [name, value] : s.counters()) info.counters[name] = value;
   info.ring_sequence = s.ring_sequence();
   info.ring_representative = s.ring_representative();
@@ -136,6 +140,9 @@ class LiveSession : public Session {
   Result<void> set_expected_votes(unsigned votes) override {
     return control(ipc::ControlRequest::SET_EXPECTED_VOTES, "", votes, Seconds(30));
   }
+
+  Result<void> reload_ring() override { return control(ipc::ControlRequest::RELOAD, "", 0, Seconds(60)); }
+  Result<void> rotate_key() override { return control(ipc::ControlRequest::ROTATE_KEY, "", 0, Seconds(60)); }
 
   Result<std::vector<JournalVersion>> history(unsigned most) override {
     Request request;

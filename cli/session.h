@@ -34,7 +34,15 @@ struct ClusterInfo {
     std::uint32_t peer = 0, link = 0;
     std::string local, remote;  // Addresses.
     bool up = false;
-    std::uint64_t latency_us = 0;
+    std::uint64_t latency_us = 0;  // Round trip; 0: not known.
+    double loss = 0;               // 0..1
+    unsigned mtu = 0, priority = 0;
+    std::string transport;  // unicast, multicast, broadcast
+    bool used = false;      // Tokens and packets go by it.
+  };
+  struct Refused {  // Frames that were not taken.
+    std::string sender, reason;
+    std::uint64_t frames = 0;
   };
   std::vector<Node> nodes;  // All configured, in the daemon's order.
   std::uint64_t ring_sequence = 0;
@@ -48,6 +56,8 @@ struct ClusterInfo {
   bool synced = false, shutting_down = false;
   std::map<std::string, std::uint64_t> counters;
   std::vector<Link> links;  // With `ring` only.
+  std::vector<Refused> refused;
+  std::uint32_t key = 0, next_key = 0;  // Fingerprints; next: during a rotation.
   std::uint64_t token_rotation_us = 0;
 
   const Node* find(std::string_view name) const;
@@ -96,6 +106,8 @@ class Session {
   virtual Result<void> recheck() = 0;
   virtual Result<void> reprobe(const std::string& node) = 0;
   virtual Result<void> set_expected_votes(unsigned votes) = 0;
+  virtual Result<void> reload_ring() = 0;  // corosync.conf, on all members.
+  virtual Result<void> rotate_key() = 0;   // The cluster's key, on all members.
   virtual Result<std::vector<JournalVersion>> history(unsigned most) = 0;  // Newest first.
 
   // -- Transient node attributes (status section). Values like "+=2" and "++" count.

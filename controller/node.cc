@@ -52,6 +52,8 @@ Node::State::State(Parts p)
                 if (const auto sent = send(message); !sent)
                   log.error("a result is lost: {}", sent.error().message);
               }}),
+      ring_changes(*parts.membership, *parts.ports.random, log, parts.self.node, parts.ring_host,
+                   [this](const membership::ClusterConfig& config) { parts.config = config; }),
       engine(parts.ports, log, parts.self, parts.config, parts.cores, replica, *parts.scheduler,
              {[this](cib::Op op, cib::Replica::Done done) { replica.submit(std::move(op), std::move(done)); },
               [this](const wire::Message& m, membership::Delivery d) { return send(m, d); },
@@ -259,11 +261,22 @@ Result<void> Node::start() {
   };
   handler.space = [&s] { s.bus.on_space(); };
   handler.transitional = [&s](const membership::View& surviving) { s.replica.on_transitional(surviving); };
+  if (s.ring_changes.possible())
+    handler.prepare = [&s](const membership::RingChange& change) { s.ring_changes.prepare(change); };
+  handler.changed = [&s](const membership::RingChange& change, const Result<void>& outcome) {
+    s.ring_changes.changed(change, outcome);
+  };
   s.parts.membership->start(std::move(handler));
   return {};
 }
 
 void Node::shutdown() { state_->shutdown(); }
+void Node::reload_ring(std::function<void(Result<void>)> done) {
+  state_->ring_changes.reload(std::move(done));
+}
+void Node::rotate_key(std::function<void(Result<void>)> done) {
+  state_->ring_changes.rotate_key(std::move(done));
+}
 cib::Replica& Node::cib() { return state_->replica; }
 lrmd::Executor& Node::executor() { return state_->executor; }
 stonith::Fencer& Node::fencer() { return state_->fencer; }

@@ -15,6 +15,7 @@
 #include "base/ports.h"
 #include "cib/journal.h"
 #include "cib/replica.h"
+#include "controller/ring_changes.h"
 #include "lrmd/executor.h"
 #include "membership/config.h"
 #include "membership/membership.h"
@@ -49,6 +50,7 @@ class Node {
     membership::Membership* membership = nullptr;
     cib::Journal* journal = nullptr;
     SchedulerPort* scheduler = nullptr;
+    RingHost ring_host;             // Empty: corosync.conf and the key do not change while this node runs.
     unsigned cores = 2;             // Processors of this node: node-action-limit is twice that by default.
     std::function<void()> stopped;  // The orderly shutdown is complete: the program may exit.
   };
@@ -85,6 +87,10 @@ class Node {
   void cleanup(const std::string& resource, const std::string& node, std::function<void(Result<void>)> done) {
     cleanup(Cleanup{resource, node, false, {}, {}}, std::move(done));
   }
+  // corosync.conf is read again on all members, or a new cluster key taken, while the ring runs:
+  // ring_changes.h.
+  void reload_ring(std::function<void(Result<void>)> done);
+  void rotate_key(std::function<void(Result<void>)> done);
   // The DC plans anew.
   void recheck();
   // `done` once the cluster is stable: no transition runs and none is due.

@@ -10,6 +10,7 @@
 #include "controller/bus.h"
 #include "controller/engine.h"
 #include "controller/node.h"
+#include "controller/ring_changes.h"
 #include "controller/runner.h"
 
 namespace systole::controller {
@@ -60,6 +61,7 @@ struct Node::State {
   lrmd::Executor executor;
   stonith::Fencer fencer;
   Runner runner;
+  RingChanges ring_changes;
   Engine engine;
 
   membership::View view;

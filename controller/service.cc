@@ -100,7 +100,23 @@ void add_ring(ipc::Status& out, const membership::RingStatus& ring) {
     l.set_remote(link.remote);
     l.set_up(link.up);
     l.set_latency_us(microseconds(link.latency));
+    l.set_loss(link.loss);
+    l.set_mtu(link.mtu);
+    l.set_priority(link.priority);
+    l.set_transport(link.transport);
+    l.set_used(link.used);
   }
+  for (const auto& each : ring.refused) {
+    ipc::Status::Refused& r = *out.add_refused();
+    r.set_sender(each.sender);
+    r.set_reason(each.reason);
+    r.set_frames(each.frames);
+  }
+  ipc::Status::Key& key = *out.mutable_key();
+  key.set_fingerprint(ring.key.fingerprint);
+  key.set_next(ring.key.next);
+  key.set_phase(ring.key.phase);
+  for (const NodeId id : ring.key.waiting_for) key.add_waiting_for(raw(id));
 }
 
 void add_outcome(Response& response, const stonith::Outcome& outcome) {
@@ -423,6 +439,12 @@ void Service::State::control(const ipc::ControlRequest& body, const Reply& reply
       return reply(Result<void>());
     case ipc::ControlRequest::SET_EXPECTED_VOTES:
       return reply(node.membership().set_expected_votes(body.value()));
+    case ipc::ControlRequest::RELOAD:
+      reply.arm();
+      return node.reload_ring([reply](const Result<void>& r) { reply(r); });
+    case ipc::ControlRequest::ROTATE_KEY:
+      reply.arm();
+      return node.rotate_key([reply](const Result<void>& r) { reply(r); });
     case ipc::ControlRequest::REPROBE:
       reply.arm();
       return node.cleanup("", body.node(), [reply](const Result<void>& r) { reply(r); });

@@ -1,11 +1,17 @@
 #include "daemon/host.h"
 
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <thread>
 
@@ -18,6 +24,19 @@ std::string numeric(const sockaddr* address, socklen_t size) {
   return text;
 }
 
+// Bits of a netmask.
+unsigned prefix_of(const sockaddr* mask) {
+  if (mask == nullptr) return 0;
+  const bool v4 = mask->sa_family == AF_INET;
+  std::array<std::uint8_t, 16> bytes{};
+  const auto* from = reinterpret_cast<const std::uint8_t*>(mask) +
+                     (v4 ? offsetof(sockaddr_in, sin_addr) : offsetof(sockaddr_in6, sin6_addr));
+  std::memcpy(bytes.data(), from, v4 ? 4 : 16);
+  unsigned bits = 0;
+  for (const std::uint8_t byte : bytes) bits += static_cast<unsigned>(std::popcount(byte));
+  return bits;
+}
+
 }  // namespace
 
 std::string host_name() {
@@ -27,27 +46,30 @@ std::string host_name() {
   return name;
 }
 
-std::vector<std::string> host_addresses() {
-  std::vector<std::string> addresses;
+std::vector<membership::Interface> host_interfaces() {
+  std::vector<membership::Interface> interfaces;
   ifaddrs* first = nullptr;
-  if (::getifaddrs(&first) != 0) return addresses;
+  if (::getifaddrs(&first) != 0) return interfaces;
   const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> list(first, &::freeifaddrs);
   for (const ifaddrs* i = list.get(); i != nullptr; i = i->ifa_next) {
-    if (i->ifa_addr == nullptr) continue;
+    if (i->ifa_addr == nullptr || (i->ifa_flags & IFF_UP) == 0) continue;
     socklen_t size = 0;
     if (i->ifa_addr->sa_family == AF_INET) size = sizeof(sockaddr_in);
     if (i->ifa_addr->sa_family == AF_INET6) size = sizeof(sockaddr_in6);
     if (size == 0) continue;
     std::string address = numeric(i->ifa_addr, size);
-    if (!address.empty()) addresses.push_back(std::move(address));
+    if (!address.empty()) interfaces.push_back({std::move(address), prefix_of(i->ifa_netmask)});
   }
-  return addresses;
+  return interfaces;
 }
 
 unsigned processors() { return std::max(1U, std::thread::hardware_concurrency()); }
 
-Result<std::string> resolve_host(const std::string& name) {
-  for (const int family : {AF_INET, AF_INET6}) {
+Result<std::string> resolve_host(const std::string& name, const std::string& ip_version) {
+  const bool six_first = ip_version.starts_with("ipv6"), both = ip_version.find('-') != std::string::npos;
+  for (const bool six : {six_first, !six_first}) {
+    if (six != six_first && !both) break;
+    const int family = six ? AF_INET6 : AF_INET;
     addrinfo hints{};
     hints.ai_family = family;
     hints.ai_socktype = SOCK_DGRAM;
@@ -57,8 +79,10 @@ Result<std::string> resolve_host(const std::string& name) {
     std::string address = numeric(list->ai_addr, list->ai_addrlen);
     if (!address.empty()) return address;
   }
-  return fail(Errc::kInvalidConfig,
-              "the name {} has no address: enter it in /etc/hosts, or write a numeric address", name);
+  return fail(
+      Errc::kInvalidConfig,
+      "the name {} has no address (ip_version {}): enter it in /etc/hosts, or write a numeric address", name,
+      ip_version);
 }
 
 }  // namespace systole::daemon

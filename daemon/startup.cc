@@ -4,6 +4,20 @@
 #include "membership/key.h"
 
 namespace systole::daemon {
+namespace {
+
+// FNV-1a: tells one file from another, nothing more.
+Bytes digest(std::string_view text) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  Bytes out;
+  for (unsigned i = 0; i < 8; ++i) out.push_back(static_cast<std::uint8_t>(hash >> (8 * i)));
+  return out;
+}
+
+std::string next_keyfile(const std::string& keyfile) { return keyfile + ".next"; }
+
+}  // namespace
 
 Result<Setup> load_setup(Files& files, const Paths& paths) {
   const auto text = files.read(paths.conf);
@@ -19,25 +33,46 @@ Result<Setup> load_setup(Files& files, const Paths& paths) {
   auto config = membership::parse_corosync_conf(as_text(*text));
   if (!config) return fail(config.error().code, "{}: {}", paths.conf, config.error().message);
   setup.config = std::move(*config);
+  setup.digest = digest(as_text(*text));
+  setup.keyfile = setup.config.totem.keyfile.empty() ? paths.authkey : setup.config.totem.keyfile;
   const std::string host = host_name();
   if (const auto* named = setup.config.find(host)) {
     setup.self = named->id;
   }
-  if (auto resolved = membership::resolve_addresses(setup.config, resolve_host); !resolved) {
+  const auto resolve = [&](const std::string& name) {
+    return resolve_host(name, setup.config.totem.ip_version);
+  };
+  if (auto resolved = membership::resolve_addresses(setup.config, resolve); !resolved) {
     return fail(resolved.error().code, "{}: {}", paths.conf, resolved.error().message);
   }
+  const auto interfaces = host_interfaces();
   if (raw(setup.self) == 0) {
-    const auto self = membership::find_self(setup.config, host, host_addresses());
+    std::vector<std::string> addresses;
+    for (const auto& each : interfaces) addresses.push_back(each.address);
+    const auto self = membership::find_self(setup.config, host, addresses);
     if (!self) return fail(self.error().code, "{}: {}", paths.conf, self.error().message);
     setup.self = *self;
   }
   setup.name = setup.config.find(setup.self)->name;
+  if (auto bound = membership::resolve_bindings(setup.config, setup.self, interfaces); !bound)
+    return fail(bound.error().code, "{}: {}", paths.conf, bound.error().message);
   // A Corosync that runs here seals the frames itself, with a key that only it reads.
   if (setup.config.provider == membership::Provider::kCorosync) return setup;
-  auto key = membership::load_key(files, paths.authkey);
+  auto key = membership::load_key(files, setup.keyfile);
   if (!key) return fail(key.error());
   setup.key = std::move(*key);
+  if (auto next = membership::load_key(files, next_keyfile(setup.keyfile)); next && *next != setup.key)
+    setup.next_key = std::move(*next);
   return setup;
+}
+
+Result<void> store_next_key(Files& files, const std::string& keyfile, ByteView key) {
+  return files.write_atomic(next_keyfile(keyfile), key, 0400);
+}
+
+Result<void> install_key(Files& files, const std::string& keyfile, ByteView key) {
+  if (auto written = files.write_atomic(keyfile, key, 0400); !written) return written;
+  return files.remove(next_keyfile(keyfile));
 }
 
 }  // namespace systole::daemon

@@ -15,11 +15,17 @@ struct Setup {
   membership::ClusterConfig config;  // Addresses numeric.
   NodeId self{};
   std::string name;
+  Bytes digest;         // Of corosync.conf's text.
+  std::string keyfile;  // Path of the key.
   Bytes key;
+  Bytes next_key;  // Of a rotation that was cut off; empty: none.
 };
 
 // Reads Paths::conf and Paths::authkey, finds out which node this is. Errors: as the parser's, with the
 // file's name; kNotFound with the remedy.
 Result<Setup> load_setup(Files& files, const Paths& paths);
+// For changes of the key while the ring runs: the next one is kept beside it.
+Result<void> store_next_key(Files& files, const std::string& keyfile, ByteView key);
+Result<void> install_key(Files& files, const std::string& keyfile, ByteView key);
 
 }  // namespace systole::daemon

@@ -107,7 +107,9 @@ Result<void> Daemon::start_ring() {
   if (!state) return fail(state.error());
   self_ = state->self();
   const Logger log = log_.named("membership");
-  membership::RingThread::Parts parts{&runtime_.timers(), log, setup_.config, *state, std::move(setup_.key)};
+  membership::RingThread::Parts parts{
+      &runtime_.timers(),        log, setup_.config, *state, std::move(setup_.key), true,
+      std::move(setup_.next_key)};
   auto ring = setup_.config.provider == membership::Provider::kCorosync
                   ? membership::RingThread::create(
                         std::move(parts),
@@ -139,6 +141,20 @@ void Daemon::start_node() {
   parts.journal = journal_.get();
   parts.scheduler = scheduler_.get();
   parts.cores = processors();
+  if (setup_.config.provider == membership::Provider::kRing) {
+    const std::string keyfile = setup_.keyfile;
+    parts.ring_host.load = [this]() -> Result<controller::RingHost::Loaded> {
+      auto setup = load_setup(*files_, paths_);
+      if (!setup) return fail(setup.error());
+      return controller::RingHost::Loaded{std::move(setup->config), std::move(setup->digest)};
+    };
+    parts.ring_host.store_next_key = [this, keyfile](ByteView key) {
+      return store_next_key(*files_, keyfile, key);
+    };
+    parts.ring_host.install_key = [this, keyfile](ByteView key) {
+      return install_key(*files_, keyfile, key);
+    };
+  }
   parts.stopped = [this] {
     service_->stopped();
     // A turn later, so that who asked still gets the answer.
@@ -165,7 +181,10 @@ Result<void> Daemon::start_api() {
 
 void Daemon::on_signal(int signal) {
   if (signal == SIGHUP) {
-    log_.notice("SIGHUP: the configuration is read at start only");
+    log_.notice("SIGHUP: corosync.conf is read again, on all members");
+    node_->reload_ring([this](const Result<void>& done) {
+      if (!done) log_.error("corosync.conf is not reloaded: {}", done.error().message);
+    });
     return;
   }
   if (std::exchange(asked_to_stop_, true)) {

@@ -56,6 +56,19 @@ Result<bool> flag(const Line& line) {
   return bad(line, fmt::format("{}: \"{}\" is neither yes nor no", shown(line.key), shown(line.value)));
 }
 
+bool is_numeric(std::string_view address) {
+  if (address.find(':') != std::string_view::npos) return true;  // IPv6.
+  return !address.empty() && address.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+bool is_multicast(std::string_view address) {
+  if (address.find(':') != std::string_view::npos)
+    return address.starts_with("ff") || address.starts_with("FF");
+  unsigned first = 0;
+  std::from_chars(address.data(), address.data() + address.size(), first);
+  return first >= 224 && first <= 239;
+}
+
 class Parser {
  public:
   Result<ClusterConfig> parse(std::string_view text);
@@ -72,14 +85,16 @@ class Parser {
     bool has_id = false;
   };
   struct DraftInterface {
+    unsigned line = 0, group_line = 0;
     std::optional<unsigned> link;
-    std::optional<std::uint16_t> port;
+    LinkOptions options;
   };
 
   Result<void> take(const Line& line);
   Result<void> begin_section(const Line& line);
   Result<void> end_section(const Line& line);
   Result<void> totem(const Line& line);
+  std::optional<Result<void>> network(const Line& line);
   Result<void> interface(const Line& line);
   Result<void> node(const Line& line);
   Result<void> quorum(const Line& line);
@@ -91,6 +106,7 @@ class Parser {
   Result<void> finish();
   Result<void> check_nodes();
   Result<void> check_totem();
+  Result<void> check_links();
   Result<void> check_quorum();
   template <typename T>
   Result<void> set_number(const Line& line, T& target, std::uint64_t least, std::uint64_t most) {
@@ -125,8 +141,10 @@ class Parser {
   std::optional<DraftNode> node_;
   std::optional<DraftInterface> interface_;
   unsigned interfaces_ = 0;
+  std::map<unsigned, unsigned> group_lines_;  // By link: where it names a group.
   bool to_logfile_ = false;
   std::string logfile_;
+  bool ip_version_given_ = false;
   unsigned two_node_line_ = 0;
   unsigned last_line_ = 0;
 };
@@ -209,7 +227,10 @@ Result<void> Parser::begin_section(const Line& line) {
     node_ = DraftNode{};
     node_->line = line.number;
   }
-  if (path == "totem.interface") interface_ = DraftInterface{};
+  if (path == "totem.interface") {
+    interface_ = DraftInterface{};
+    interface_->line = line.number;
+  }
   sections_.push_back({path, line.number});
   return {};
 }
@@ -251,15 +272,7 @@ Result<void> Parser::totem(const Line& line) {
   if (key == "seqno_unchanged_const") return set_number(line, t.seqno_unchanged_const, 1, 1000000);
   if (key == "window_size") return set_number(line, t.window_size, 1, 1024);
   if (key == "max_messages") return set_number(line, t.max_messages, 1, 1024);
-  if (key == "netmtu") return set_number(line, t.netmtu, 576, 65000);
-  if (key == "transport") {
-    if (line.value == "udpu" || line.value == "knet") return {};
-    if (line.value == "udp") {
-      unused(line, "frames go by UDP unicast to each node");
-      return {};
-    }
-    return bad(line, fmt::format("transport \"{}\" is not known: use udpu", shown(line.value)));
-  }
+  if (const auto taken = network(line)) return *taken;
   if (key == "crypto_cipher" || key == "crypto_hash" || key == "secauth" || key == "crypto_type") {
     const bool off = line.value == "none" || line.value == "off" || line.value == "no";
     if (off) unused(line, "frames are always sealed with AES-256-GCM, a cluster key is needed");
@@ -267,11 +280,9 @@ Result<void> Parser::totem(const Line& line) {
   }
   if (key == "downcheck" || key == "fail_to_recv_const" || key == "heartbeat_failures_allowed" ||
       key == "max_network_delay" || key == "send_join" || key == "threads" || key == "rrp_mode" ||
-      key == "link_mode" || key == "ip_version" || key == "knet_mtu" || key == "knet_pmtud_interval" ||
-      key == "keyfile" || key == "key" || key == "clear_node_high_bit" || key == "nodeid" ||
-      key == "miss_count_const" || key == "cancel_token_hold_on_retransmit" || key == "autoconfig" ||
-      key == "knet_compression_model" || key == "knet_compression_threshold" ||
-      key == "knet_compression_level" || key == "block_unlisted_ips" || key == "config_version" ||
+      key == "key" || key == "clear_node_high_bit" || key == "nodeid" || key == "miss_count_const" ||
+      key == "cancel_token_hold_on_retransmit" || key == "autoconfig" || key == "knet_compression_model" ||
+      key == "knet_compression_threshold" || key == "knet_compression_level" || key == "config_version" ||
       key == "allow_knet_handle_fallback") {
     if (key != "config_version") unused(line, "it is not needed here");
     return {};
@@ -280,28 +291,111 @@ Result<void> Parser::totem(const Line& line) {
   return {};
 }
 
+// Options of totem that concern the links; nothing: it is none.
+std::optional<Result<void>> Parser::network(const Line& line) {
+  TotemOptions& t = config_.totem;
+  const std::string_view key = line.key;
+  const auto one_of = [&](std::initializer_list<std::string_view> words) -> Result<void> {
+    if (std::find(words.begin(), words.end(), line.value) != words.end()) return {};
+    return bad(line,
+               fmt::format("{} \"{}\" is not known: use {}", key, shown(line.value), fmt::join(words, ", ")));
+  };
+  if (key == "transport") {
+    t.transport = line.value;
+    return one_of({"udpu", "knet", "udp"});
+  }
+  if (key == "link_mode") {
+    t.link_mode = line.value == "active" ? LinkMode::kActive
+                  : line.value == "rr"   ? LinkMode::kRoundRobin
+                                         : LinkMode::kPassive;
+    return one_of({"passive", "active", "rr"});
+  }
+  if (key == "ip_version") {
+    t.ip_version = line.value;
+    ip_version_given_ = true;
+    return one_of({"ipv4", "ipv6", "ipv4-6", "ipv6-4"});
+  }
+  if (key == "netmtu" || key == "knet_mtu") {
+    if (key == "knet_mtu" && line.value == "0") return Result<void>{};  // Found by itself.
+    unsigned value = 0;
+    if (auto set = set_number(line, value, 576, 9000); !set) return set;
+    t.netmtu = std::min(value, t.netmtu.value_or(value));
+    return Result<void>{};
+  }
+  if (key == "knet_pmtud_interval") {
+    unsigned value = 0;
+    if (auto set = set_number(line, value, 0, 86400); !set) return set;
+    t.pmtud_interval = Seconds(value);
+    return Result<void>{};
+  }
+  if (key == "block_unlisted_ips") {
+    const auto value = flag(line);
+    if (!value) return fail(value.error());
+    t.block_unlisted_ips = *value;
+    return Result<void>{};
+  }
+  if (key == "keyfile") {
+    if (line.value.empty() || line.value.front() != '/') return bad(line, "keyfile must be an absolute path");
+    t.keyfile = line.value;
+    return Result<void>{};
+  }
+  return {};
+}
+
 Result<void> Parser::interface(const Line& line) {
-  if (line.key == "linknumber" || line.key == "ringnumber") {
-    const auto value = number(line, 0, kMaxLinks - 1);
+  LinkOptions& link = interface_->options;
+  const std::string_view key = line.key;
+  constexpr std::uint64_t kMinute = 60000;
+  if (key == "linknumber" || key == "ringnumber") {
+    unsigned value = 0;
+    if (auto set = set_number(line, value, 0, kMaxLinks - 1); !set) return set;
+    interface_->link = value;
+    return {};
+  }
+  const auto milliseconds = [&](std::optional<Milliseconds>& target, std::uint64_t least) -> Result<void> {
+    if (line.value == "0") return {};  // The default.
+    Milliseconds value{};
+    if (auto set = set_ms(line, value, least, kMinute); !set) return set;
+    target = value;
+    return {};
+  };
+  if (key == "mcastport") {
+    std::uint16_t value = 0;
+    if (auto set = set_number(line, value, 1, 65535); !set) return set;
+    link.port = value;
+    return {};
+  }
+  if (key == "bindnetaddr" || key == "mcastaddr") {
+    if (!is_numeric(line.value))
+      return bad(line, fmt::format("{}: \"{}\" is not a numeric address", key, shown(line.value)));
+    if (key == "mcastaddr" && !is_multicast(line.value)) {
+      return bad(line, fmt::format("mcastaddr: \"{}\" is no multicast group: take one of 239.0.0.0 to "
+                                   "239.255.255.255, or of ff15::/16",
+                                   shown(line.value)));
+    }
+    (key == "bindnetaddr" ? link.bind_network : link.multicast_group) = line.value;
+    interface_->group_line = key == "mcastaddr" ? line.number : interface_->group_line;
+    return {};
+  }
+  if (key == "broadcast") {
+    const auto value = flag(line);
     if (!value) return fail(value.error());
-    interface_->link = static_cast<unsigned>(*value);
+    link.broadcast = *value;
+    if (*value) interface_->group_line = line.number;
     return {};
   }
-  if (line.key == "mcastport") {
-    const auto value = number(line, 1, 65535);
-    if (!value) return fail(value.error());
-    interface_->port = static_cast<std::uint16_t>(*value);
-    return {};
+  if (key == "ttl") return set_number(line, link.ttl, 1, 255);
+  if (key == "knet_link_priority") return set_number(line, link.priority, 0, 255);
+  if (key == "knet_ping_interval") return milliseconds(link.ping_interval, 5);
+  if (key == "knet_ping_timeout") return milliseconds(link.ping_timeout, 10);
+  if (key == "knet_ping_precision") return set_number(line, link.ping_precision, 1, 1000000);
+  if (key == "knet_pong_count") return set_number(line, link.pong_count, 1, 100);
+  if (key == "knet_transport") {
+    if (line.value == "udp" || line.value == "UDP") return {};
+    return bad(line, fmt::format("knet_transport \"{}\" is not possible: leave it out, frames go by UDP",
+                                 shown(line.value)));
   }
-  if (line.key == "bindnetaddr" || line.key == "mcastaddr" || line.key == "broadcast" || line.key == "ttl") {
-    unused(line, "frames go by UDP unicast to each node's ringX_addr");
-    return {};
-  }
-  if (line.key.starts_with("knet_")) {
-    unused(line, "it is not needed here");
-    return {};
-  }
-  if (line.key == "member") return bad(line, "members are listed in nodelist { node { ring0_addr: ... } }");
+  if (key == "member") return bad(line, "members are listed in nodelist { node { ring0_addr: ... } }");
   unknown(line);
   return {};
 }
@@ -309,11 +403,24 @@ Result<void> Parser::interface(const Line& line) {
 Result<void> Parser::end_interface() {
   const unsigned link = interface_->link.value_or(interfaces_);
   ++interfaces_;
-  if (interface_->port) {
-    config_.totem.link_ports[link] = *interface_->port;
-    if (link == 0) config_.totem.port = *interface_->port;
-  }
+  const DraftInterface draft = std::move(*interface_);
   interface_.reset();
+  const Line line{draft.line, {}, {}};
+  const LinkOptions& o = draft.options;
+  if (link >= kMaxLinks) return bad(line, fmt::format("links have the numbers 0 to {}", kMaxLinks - 1));
+  if (config_.totem.links.contains(link))
+    return bad(line, fmt::format("link {} has an interface section already", link));
+  if (o.broadcast && !o.multicast_group.empty())
+    return bad({draft.group_line, {}, {}}, "broadcast and mcastaddr exclude each other: remove one");
+  const Milliseconds interval = o.ping_interval.value_or(Milliseconds(0));
+  if (o.ping_timeout && *o.ping_timeout <= interval) {
+    return bad(
+        line, fmt::format("link {}: knet_ping_timeout ({} ms) must be above knet_ping_interval ({} ms)", link,
+                          o.ping_timeout->count(), interval.count()));
+  }
+  group_lines_[link] = draft.group_line;
+  config_.totem.links[link] = o;
+  if (o.port && link == 0) config_.totem.port = *o.port;
   return {};
 }
 
@@ -537,6 +644,7 @@ Result<void> Parser::check_nodes() {
 }
 
 Result<void> Parser::check_totem() {
+  if (config_.totem.transport == "udp" && !ip_version_given_) config_.totem.ip_version = "ipv4";
   const TotemOptions& t = config_.totem;
   if (t.consensus && *t.consensus < t.join) {
     return fail(Errc::kInvalidConfig,
@@ -549,12 +657,42 @@ Result<void> Parser::check_totem() {
         "corosync.conf: token_retransmit ({} ms) is not below token ({} ms): leave it out, or lower it",
         t.token_retransmit->count(), t.token.count());
   }
+  return check_links();
+}
+
+Result<void> Parser::check_links() {
+  const TotemOptions& t = config_.totem;
   for (std::size_t link = 0; link < config_.links(); ++link) {
-    const auto own = t.link_ports.find(static_cast<unsigned>(link));
-    if (own == t.link_ports.end() && t.port + link > 65535) {
+    const auto number = static_cast<unsigned>(link);
+    if (!config_.link(number).port && t.port + link > 65535) {
       return fail(Errc::kInvalidConfig,
                   "corosync.conf: link {} would have port {}: give it an interface section with mcastport",
                   link, t.port + link);
+    }
+  }
+  for (const auto& [link, options] : t.links) {
+    const auto line = group_lines_.find(link);
+    const bool group = options.broadcast || !options.multicast_group.empty();
+    if (group && t.transport != "udp") {
+      warn({line->second, {}, {}},
+           fmt::format("it has no effect with transport {}: write transport: udp", t.transport));
+    }
+    if (link >= config_.links())
+      warn({last_line_, {}, {}},
+           fmt::format("no node has a ring{}_addr for the interface section of link {}", link, link));
+  }
+  for (const ConfiguredNode& node : config_.nodes) {
+    const ConfiguredNode& first = config_.nodes.front();
+    for (unsigned link = 0; link < config_.links(); ++link) {
+      const auto has = [link](const ConfiguredNode& n) {
+        return link < n.addresses.size() && !n.addresses[link].empty();
+      };
+      if (has(node) != has(first)) {
+        warn({last_line_, {}, {}},
+             fmt::format("node {} has {} ring{}_addr, node {} has {}: they are not joined by link {}",
+                         node.name, has(node) ? "a" : "no", link, first.name, has(first) ? "one" : "none",
+                         link));
+      }
     }
   }
   return {};
@@ -603,11 +741,6 @@ Result<void> Parser::check_quorum() {
   return {};
 }
 
-bool is_numeric(std::string_view address) {
-  if (address.find(':') != std::string_view::npos) return true;  // IPv6.
-  return !address.empty() && address.find_first_not_of("0123456789.") == std::string_view::npos;
-}
-
 }  // namespace
 
 const ConfiguredNode* ClusterConfig::find(NodeId id) const {
@@ -624,9 +757,40 @@ const ConfiguredNode* ClusterConfig::find(std::string_view name) const {
   return nullptr;
 }
 
-std::uint16_t ClusterConfig::port_of(unsigned link) const {
-  const auto own = totem.link_ports.find(link);
-  return own != totem.link_ports.end() ? own->second : static_cast<std::uint16_t>(totem.port + link);
+std::uint16_t ClusterConfig::port_of(unsigned number) const {
+  return link(number).port.value_or(static_cast<std::uint16_t>(totem.port + number));
+}
+
+LinkOptions ClusterConfig::link(unsigned number) const {
+  const auto own = totem.links.find(number);
+  return own != totem.links.end() ? own->second : LinkOptions{};
+}
+
+Transport ClusterConfig::transport_of(unsigned number) const {
+  if (totem.transport != "udp") return Transport::kUnicast;
+  return link(number).broadcast ? Transport::kBroadcast : Transport::kMulticast;
+}
+
+std::string ClusterConfig::local_address(NodeId self, unsigned number) const {
+  const auto bound = local.find(number);
+  if (bound != local.end() && !bound->second.address.empty()) return bound->second.address;
+  const ConfiguredNode* node = find(self);
+  return node != nullptr && number < node->addresses.size() ? node->addresses[number] : "";
+}
+
+std::string ClusterConfig::group_address(unsigned number) const {
+  if (transport_of(number) == Transport::kBroadcast) {
+    const auto bound = local.find(number);
+    return bound != local.end() ? bound->second.broadcast : "";
+  }
+  if (const std::string group = link(number).multicast_group; !group.empty()) return group;
+  // As corosync: made from the cluster's name, so that two clusters of one network differ.
+  std::uint32_t hash = 2166136261U + number;
+  for (const char c : totem.cluster_name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  const bool v6 = !nodes.empty() && number < nodes.front().addresses.size() &&
+                  nodes.front().addresses[number].find(':') != std::string::npos;
+  if (v6) return fmt::format("ff15::{:x}", hash & 0xffff);
+  return fmt::format("239.192.{}.{}", (hash >> 8) & 0xff, hash & 0xff);
 }
 
 std::size_t ClusterConfig::links() const {

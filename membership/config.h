@@ -18,8 +18,26 @@ namespace systole::membership {
 struct ConfiguredNode {
   NodeId id{};
   std::string name;                    // `name`, or else ring0_addr. What uname -n says on that node.
-  std::vector<std::string> addresses;  // ringX_addr, by link number; numeric after resolution.
+  std::vector<std::string> addresses;  // ringX_addr, by link number; numeric after resolution; may be empty.
   unsigned votes = 1;                  // quorum_votes
+};
+
+enum class Transport { kUnicast, kMulticast, kBroadcast };
+enum class LinkMode { kPassive, kActive, kRoundRobin };
+
+// totem.interface: what is particular about one link.
+struct LinkOptions {
+  std::optional<std::uint16_t> port;  // mcastport; default: link 0's + the link's number.
+  std::string bind_network;           // bindnetaddr: an address or network of this host; empty: ringX_addr.
+  std::string multicast_group;        // mcastaddr, numeric; transport udp.
+  bool broadcast = false;             // transport udp: to the network's broadcast address instead.
+  unsigned ttl = 1;                   // Of multicast.
+  unsigned priority = 1;              // knet_link_priority: link_mode passive prefers the highest.
+  std::optional<Milliseconds> ping_interval;  // knet_ping_interval. Default: token / 10; one link: token.
+  std::optional<Milliseconds> ping_timeout;   // knet_ping_timeout. Default: 3 intervals.
+  unsigned ping_precision = 16;               // knet_ping_precision: pings over which latency is smoothed.
+  unsigned pong_count = 2;                    // knet_pong_count: answers until a lost link is up again.
+  bool operator==(const LinkOptions&) const = default;
 };
 
 struct TotemOptions {
@@ -36,9 +54,16 @@ struct TotemOptions {
   unsigned seqno_unchanged_const = 3;  // Ours: members can call a resting token, so it may rest early.
   unsigned window_size = 50;
   unsigned max_messages = 17;
-  unsigned netmtu = 1500;
-  std::uint16_t port = 5405;  // interface.mcastport of link 0; link n uses its own or port + n.
-  std::map<unsigned, std::uint16_t> link_ports;  // interface.mcastport of the links that name one.
+  std::string transport = "udpu";  // knet, udpu: unicast; udp: multicast or broadcast.
+  LinkMode link_mode = LinkMode::kPassive;
+  // Of names: ipv4, ipv6, ipv4-6, ipv6-4 (the first is preferred). Default with transport udp: ipv4.
+  std::string ip_version = "ipv6-4";
+  std::optional<unsigned> netmtu;         // At most so many bytes in an IP packet; also knet_mtu.
+  Seconds pmtud_interval{30};             // knet_pmtud_interval; 0: netmtu is taken unasked.
+  bool block_unlisted_ips = true;         // Datagrams from addresses that no node has are dropped unread.
+  std::string keyfile;                    // Empty: Paths::authkey.
+  std::uint16_t port = 5405;              // interface.mcastport of link 0; link n uses its own or port + n.
+  std::map<unsigned, LinkOptions> links;  // Those with an interface section.
 };
 
 struct QuorumOptions {
@@ -60,6 +85,13 @@ struct QuorumOptions {
 // provider: … }`).
 enum class Provider { kRing, kCorosync };
 
+// What a link is on this host: resolve_bindings() finds it.
+struct LocalLink {
+  std::string address;    // Numeric, to bind to.
+  std::string broadcast;  // Of its network; empty: it has none.
+  bool operator==(const LocalLink&) const = default;
+};
+
 struct ClusterConfig {
   Provider provider = Provider::kRing;
   TotemOptions totem;
@@ -67,11 +99,18 @@ struct ClusterConfig {
   std::vector<ConfiguredNode> nodes;  // Ascending by id.
   std::string log_file;               // logging.logfile when to_logfile is yes.
   bool debug = false;
-  std::vector<std::string> warnings;  // Each with its line: options that are not known or not used.
+  std::map<unsigned, LocalLink> local;  // By link; of this host. Where missing, the node's ringX_addr counts.
+  std::vector<std::string> warnings;    // Each with its line: options that are not known or not used.
 
   const ConfiguredNode* find(NodeId id) const;
   const ConfiguredNode* find(std::string_view name) const;
   std::uint16_t port_of(unsigned link) const;
+  LinkOptions link(unsigned number) const;  // Its interface section, or the defaults.
+  Transport transport_of(unsigned link) const;
+  std::string local_address(NodeId self, unsigned link) const;  // Empty: the node has no such link.
+  // The multicast group or broadcast address of a link; empty: it is unicast, or the network has no
+  // broadcast.
+  std::string group_address(unsigned link) const;
   std::size_t links() const;  // The most addresses that a node has; at least 1.
 };
 
@@ -84,6 +123,15 @@ Result<ClusterConfig> parse_corosync_conf(std::string_view text);
 // reason.
 using Resolve = std::function<Result<std::string>(const std::string& name)>;
 Result<void> resolve_addresses(ClusterConfig& config, const Resolve& resolve);
+
+struct Interface {
+  std::string address;  // Numeric.
+  unsigned prefix = 0;  // Bits of its network.
+};
+// Finds the address to bind to for every link of `self`: ringX_addr, or where bindnetaddr names a network or
+// another address, this host's address in it; and the broadcast address of its network. Error:
+// kInvalidConfig, naming the link and what this host has.
+Result<void> resolve_bindings(ClusterConfig& config, NodeId self, const std::vector<Interface>& interfaces);
 
 // Which of the nodes this host is: by `hostname` as a node's name, or else by an address of this host.
 // Error: kInvalidConfig, listing what was compared.

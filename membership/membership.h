@@ -13,6 +13,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,21 @@ struct QuorumDeviceVote {
   bool operator==(const QuorumDeviceVote&) const = default;
 };
 
+struct ClusterConfig;
+
+// A change of the running ring that an administrator asks for: every member prepares it, and when all are
+// ready all make it at one place in the order; or none does.
+struct RingChange {
+  enum class Kind : std::uint8_t {
+    kConfiguration = 1,  // `payload` is a digest of the text of the new corosync.conf.
+    kKey = 2,            // `payload` is the new cluster key.
+  };
+  Kind kind = Kind::kConfiguration;
+  std::uint64_t id = 0;
+  NodeId proposer{};
+  Bytes payload;
+};
+
 enum class Delivery {
   kAgreed,  // As soon as the order is known.
   kSafe,    // Not before every member of the view has received it.
@@ -85,9 +101,26 @@ struct RingStatus {
     int link = 0;
     std::string local, remote;  // Addresses.
     bool up = false;
-    Duration latency{};  // Smoothed round trip.
+    Duration latency{};     // Smoothed round trip; 0: not known.
+    double loss = 0;        // 0..1, of the last 64 heartbeats, in the worse direction.
+    unsigned mtu = 0;       // Bytes of the largest IP packet known to pass.
+    unsigned priority = 0;  // knet_link_priority
+    std::string transport;  // unicast, multicast, broadcast
+    bool used = false;      // What the ring sends to the peer now goes by it.
   };
   std::vector<Link> links;
+  struct Refused {
+    std::string sender;  // "node 3" where it is proven or claimed, or else an address.
+    std::string reason;  // auth, key, replay, old-life, unlisted, unknown-peer, cluster, version, malformed…
+    std::uint64_t frames = 0;
+  };
+  std::vector<Refused> refused;
+  struct Key {
+    std::uint32_t fingerprint = 0;    // Of the key that this node seals with.
+    std::uint32_t next = 0;           // Rotation: the other key that is valid; 0: no rotation.
+    std::string phase;                // settled, receive-only, both
+    std::vector<NodeId> waiting_for;  // Rotation: nodes that are not ready.
+  } key;
 };
 
 class Membership {
@@ -105,6 +138,10 @@ class Membership {
     std::function<void(NodeId sender, ByteView message)> message;
     // From a member's tell().
     std::function<void(NodeId sender, ByteView message)> told;
+    // Prepare it, and call prepared(). kKey: store the key so that a restart would find it.
+    std::function<void(const RingChange& change)> prepare;
+    // The change was made here, or why not. kKey: the key is the cluster's from now on.
+    std::function<void(const RingChange& change, const Result<void>& outcome)> changed;
     // The send queue has room again, after multicast() said kUnavailable.
     std::function<void()> space;
   };
@@ -134,6 +171,14 @@ class Membership {
   virtual void set_congested(bool /*congested*/) {}
   // Whether multicast() would accept a message of this size now. False: `space` follows.
   virtual bool has_room(std::size_t /*size*/) { return true; }
+  // Proposes a change; `changed` follows at every member. Errors: kUnavailable when stopped; kUnsupported.
+  virtual Result<void> propose(RingChange::Kind /*kind*/, Bytes /*payload*/) {
+    return fail(Errc::kUnsupported,
+                "the ring cannot be changed while it runs: restart one node after another");
+  }
+  // This node's answer to Handler::prepare. `config`: of kConfiguration, with numeric addresses.
+  virtual void prepared(std::uint64_t /*id*/, Result<void> /*ready*/,
+                        std::shared_ptr<const ClusterConfig> /*config*/) {}
   // What this node's quorum device says of the view `view`; told to all members, in order. Another view's
   // word has no effect. May be called again when it changes its mind.
   virtual Result<void> set_device_vote(const RingId& view, const QuorumDeviceVote& vote) = 0;

@@ -37,9 +37,18 @@ struct Peer {
 class Peers {
  public:
   Peers(NodeLife self, const std::vector<NodeId>& configured, Duration fresh) : self_(self), fresh_(fresh) {
+    configure(configured, fresh);
+  }
+  // Forgets those that are not configured.
+  void configure(const std::vector<NodeId>& configured, Duration fresh) {
+    fresh_ = fresh;
+    std::map<NodeId, Peer> known;
     for (const NodeId id : configured) {
-      if (id != self.node) peers_[id].life.node = id;
+      if (id == self_.node) continue;
+      known[id] = std::move(peers_[id]);
+      known[id].life.node = id;
     }
+    peers_ = std::move(known);
   }
   Peer* find(NodeId id) {
     const auto found = peers_.find(id);

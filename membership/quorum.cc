@@ -12,7 +12,12 @@ bool contains(const View& view, NodeId node) {
 
 }  // namespace
 
-QuorumJudge::QuorumJudge(const ClusterConfig& config) : config_(config), two_node_(config.quorum.two_node) {
+QuorumJudge::QuorumJudge(const ClusterConfig& config) { set_config(config); }
+
+void QuorumJudge::set_config(const ClusterConfig& config) {
+  config_ = config;
+  two_node_ = config.quorum.two_node;
+  expected_votes_ = 0;
   for (const ConfiguredNode& node : config.nodes) expected_votes_ += node.votes;
   expected_votes_ += config.quorum.device_votes.value_or(0);
   if (config.quorum.expected_votes) expected_votes_ = *config.quorum.expected_votes;

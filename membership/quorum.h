@@ -23,6 +23,8 @@ class QuorumJudge {
  public:
   explicit QuorumJudge(const ClusterConfig& config);
 
+  // From now on; again() has the effect. Votes that were set at run time are void.
+  void set_config(const ClusterConfig& config);
   // A new view; the quorum device's votes for the last one are void.
   Quorum judge(const View& view, const ViewFacts& facts);
   // Again for the view judged last.

@@ -1,6 +1,7 @@
 #include "membership/ring_node.h"
 
 #include "membership/codec.h"
+#include "membership/ring_change_wire.h"
 
 namespace systole::membership {
 namespace {
@@ -10,17 +11,15 @@ enum Internal : std::uint8_t {
   kSetExpectedVotes = 1,  // votes u32
   kDeviceVote = 2,        // ring, flags u8: 1 casts, 2 master_wins
   kRecalculate = 3,       // ring
+  // 4 to 6: ring_changes.cc
 };
-constexpr Duration kLatencyProbe = Seconds(1);
-constexpr std::size_t kBatch = 60000;    // Bytes of packets sealed until they are sent.
-constexpr std::size_t kUdpHeaders = 48;  // IPv6 and UDP; IPv4's are smaller.
 
-std::vector<NodeId> peer_ids(const ClusterConfig& config, NodeId self) {
-  std::vector<NodeId> ids;
-  for (const ConfiguredNode& node : config.nodes) {
-    if (node.id != self) ids.push_back(node.id);
-  }
-  return ids;
+// One copy of tokens and packets is enough; everything else forms memberships.
+Links::Way way_of(ByteView frame) {
+  const auto type = frame_type(frame);
+  return type == FrameType::kData    ? Links::Way::kBatch
+         : type == FrameType::kToken ? Links::Way::kBest
+                                     : Links::Way::kAll;
 }
 
 }  // namespace
@@ -42,60 +41,40 @@ RingParameters ring_parameters(const ClusterConfig& config) {
   p.seqno_unchanged_const = t.seqno_unchanged_const;
   p.window_size = t.window_size;
   p.max_messages = t.max_messages;
-  p.packet_payload = t.netmtu - kUdpHeaders - kSealOverhead - 2 * kDataOverhead;
   return p;
 }
 
 RingNode::RingNode(Parts parts)
     : parts_(std::move(parts)),
       self_(parts_.state.self()),
-      sealer_(parts_.key, parts_.config.totem.cluster_name, self_, *parts_.ports.random),
-      opener_(parts_.key, parts_.config.totem.cluster_name, peer_ids(parts_.config, self_.node)),
       judge_(parts_.config),
       ring_(ring_parameters(parts_.config), self_, parts_.state.ring_sequence(), *this,
-            parts_.log.named("totem")) {
+            parts_.log.named("totem")),
+      key_(parts_.key),
+      next_key_(parts_.next_key) {
   tell_facts();
 }
 
 RingNode::~RingNode() {
   *alive_ = false;
-  for (const Timers::Id id : {timer_, hold_timer_, window_timer_}) parts_.ports.timers->cancel(id);
+  for (const Timers::Id id : {timer_, hold_timer_, window_timer_, change_timer_, key_timer_})
+    parts_.ports.timers->cancel(id);
 }
 
 Result<std::unique_ptr<RingNode>> RingNode::create(Parts parts) {
-  const NodeId self = parts.state.self().node;
-  const ConfiguredNode* own = parts.config.find(self);
-  if (own == nullptr || own->addresses.empty()) {
-    return fail(Errc::kInvalidConfig,
-                "node {} is not in the nodelist of corosync.conf, or has no ring0_addr there", raw(self));
-  }
   std::unique_ptr<RingNode> node(new RingNode(std::move(parts)));
-  if (auto bound = node->bind_links(); !bound) return fail(bound.error());
+  const Parts& p = node->parts_;
+  std::vector<Bytes> keys{p.key};
+  if (!p.next_key.empty()) keys.push_back(p.next_key);
+  auto links =
+      Links::create({p.ports, p.log, p.config, node->self_, keys},
+                    {[n = node.get()](NodeLife from, ByteView frame) { n->received(from, frame); },
+                     [n = node.get()](NodeId peer, bool everywhere) { n->refused(peer, everywhere); },
+                     [n = node.get()] { n->settled(); }});
+  if (!links) return fail(links.error());
+  node->links_ = std::move(*links);
+  node->adapt_packing();
   return node;
-}
-
-Result<void> RingNode::bind_links() {
-  const ClusterConfig& config = parts_.config;
-  const ConfiguredNode& own = *config.find(self_.node);
-  for (std::size_t i = 0; i < own.addresses.size(); ++i) {
-    const std::uint16_t port = config.port_of(static_cast<unsigned>(i));
-    for (const ConfiguredNode& node : config.nodes) {
-      if (node.id == self_.node) continue;
-      auto& remote = peers_[node.id].emplace_back();
-      if (i < node.addresses.size()) remote.remote = {node.addresses[i], port};
-    }
-    Link link{{own.addresses[i], port}, nullptr};
-    auto socket = parts_.ports.network->bind(
-        link.local, {[this, i](const Endpoint&, ByteView datagram) { received(i, datagram); },
-                     [this, i](const Endpoint& peer) { refused(i, peer); },
-                     [this] {
-                       if (running_) after_step();
-                     }});
-    if (!socket) return fail(socket.error());
-    link.socket = std::move(*socket);
-    links_.push_back(std::move(link));
-  }
-  return {};
 }
 
 void RingNode::start(Handler handler) {
@@ -103,7 +82,6 @@ void RingNode::start(Handler handler) {
   running_ = true;
   parts_.ports.timers->post([this, alive = alive_] {
     if (!*alive || !running_) return;
-    next_latency_probe_ = parts_.ports.clock->now();
     ring_.start(parts_.ports.clock->now());
     after_step();
   });
@@ -179,38 +157,17 @@ void RingNode::leave() {
   if (!running_) return;
   running_ = false;
   ring_.leave(parts_.ports.clock->now());
-  flush();
+  links_->flush();
   events_.clear();
-  for (const Timers::Id id : {timer_, hold_timer_, window_timer_}) parts_.ports.timers->cancel(id);
-  timer_ = hold_timer_ = window_timer_ = 0;
+  for (const Timers::Id id : {timer_, hold_timer_, window_timer_, change_timer_, key_timer_})
+    parts_.ports.timers->cancel(id);
+  timer_ = hold_timer_ = window_timer_ = change_timer_ = key_timer_ = 0;
 }
 
-void RingNode::received(std::size_t link, ByteView datagram) {
+void RingNode::received(NodeLife from, ByteView frame) {
   if (!running_) return;
-  const Opener::Opened opened = opener_.unseal(datagram);
-  switch (opened.refusal) {
-    case Refusal::kNone:
-      break;
-    case Refusal::kMalformed:
-      ++refused_.frames_refused_malformed;
-      return;
-    case Refusal::kUnknownPeer:
-      ++refused_.frames_refused_unknown_peer;
-      return;
-    case Refusal::kAuth:
-      ++refused_.frames_refused_auth;
-      return;
-    case Refusal::kReplay:
-      ++refused_.frames_refused_replay;
-      return;
-  }
-  const Time now = parts_.ports.clock->now();
-  auto& links = peers_[opened.from.node];
-  if (link < links.size()) links[link].heard_at = now;
-  if (frame_type(opened.frame) == FrameType::kProbeReply)
-    on_probe_reply(opened.from.node, link, opened.frame);
-  ring_.receive(now, opened.from, opened.frame);
-  if (const auto aside = decode_aside(opened.frame)) told(opened.from, *aside);
+  ring_.receive(parts_.ports.clock->now(), from, frame);
+  if (const auto aside = decode_aside(frame)) told(from, *aside);
 }
 
 void RingNode::told(NodeLife from, ByteView message) {
@@ -219,103 +176,30 @@ void RingNode::told(NodeLife from, ByteView message) {
   if (member && running_ && handler_.told) handler_.told(from.node, message);
 }
 
-bool RingNode::on_probe_reply(NodeId from, std::size_t link, ByteView frame) {
-  const auto probe = decode_probe(frame);
-  auto& links = peers_[from];
-  if (!probe || link >= links.size()) return false;
-  const auto now = parts_.ports.clock->now().time_since_epoch().count();
-  const Duration taken{now - static_cast<std::int64_t>(probe->stamp)};
-  if (taken < Duration{} || taken > Seconds(10)) return false;
-  Duration& latency = links[link].latency;
-  latency = latency == Duration{} ? taken : (3 * latency + taken) / 4;
-  return true;
+void RingNode::settled() {
+  if (running_) after_step();
 }
 
-void RingNode::refused(std::size_t link, const Endpoint& endpoint) {
+void RingNode::refused(NodeId peer, bool everywhere) {
   if (!running_) return;
-  for (const auto& [id, links] : peers_) {
-    if (link >= links.size() || links[link].remote != endpoint) continue;
-    ring_.refused(parts_.ports.clock->now(), id);
-    after_step();
-    return;
-  }
+  ring_.refused(parts_.ports.clock->now(), peer, everywhere);
+  after_step();
 }
 
-bool RingNode::up(const PeerLink& link) const {
-  return link.heard_at && parts_.ports.clock->now() - *link.heard_at <= parts_.config.totem.token / 2;
-}
-
-std::optional<std::size_t> RingNode::best_link(NodeId to) const {
-  const auto found = peers_.find(to);
-  if (found == peers_.end()) return {};
-  const auto& links = found->second;
-  if (links.size() == 1)
-    return links[0].remote.address.empty() ? std::nullopt : std::optional<std::size_t>(0);
-  std::optional<std::size_t> any;
-  for (std::size_t i = 0; i < links.size(); ++i) {
-    if (links[i].remote.address.empty()) continue;
-    if (up(links[i])) return i;
-    if (!any) any = i;
-  }
-  return any;
-}
-
-void RingNode::send_on_all(NodeId to, ByteView frame) {
-  const auto found = peers_.find(to);
-  if (found == peers_.end()) return;
-  for (std::size_t i = 0; i < found->second.size() && i < links_.size(); ++i) {
-    const Endpoint& remote = found->second[i].remote;
-    // Sealed anew for each link: the second copy of a datagram would count as replayed.
-    if (!remote.address.empty()) links_[i].socket->send(remote, sealer_.seal(frame));
-  }
-}
-
-void RingNode::send(NodeId to, ByteView frame) {
-  const NodeId one[] = {to};
-  broadcast({one, one + 1}, frame);
-}
-
+void RingNode::send(NodeId to, ByteView frame) { links_->send(to, frame, way_of(frame)); }
 void RingNode::broadcast(const std::vector<NodeId>& to, ByteView frame) {
-  const auto type = frame_type(frame);
-  if (links_.size() > 1 && type != FrameType::kData && type != FrameType::kToken) {
-    for (const NodeId id : to) send_on_all(id, frame);
-    return;
-  }
-  if (to.empty()) return;
-  if (type == FrameType::kData) {
-    add_to_batch(to, frame);
-    return;
-  }
-  flush();                                        // A token follows the packets that it tells of.
-  const ByteView datagram = sealer_.seal(frame);  // Once for all: the key is the sender's.
-  for (const NodeId id : to) {
-    const auto link = best_link(id);
-    if (link) links_[*link].socket->send(peers_[id][*link].remote, datagram);
-  }
+  links_->broadcast(to, frame, way_of(frame));
+}
+void RingNode::resend(NodeId to, ByteView frame) { links_->send(to, frame, Links::Way::kAgain); }
+void RingNode::rebroadcast(const std::vector<NodeId>& to, ByteView frame) {
+  links_->broadcast(to, frame, Links::Way::kAgain);
 }
 
-void RingNode::add_to_batch(const std::vector<NodeId>& to, ByteView frame) {
-  if (batch_.count > 0 && batch_.to != to) flush();
-  if (batch_.count == 0) batch_.to = to;
-  if (batch_.count == batch_.datagrams.size()) batch_.datagrams.emplace_back();
-  const ByteView sealed = sealer_.seal(frame);  // Once for all: the key is the sender's.
-  batch_.datagrams[batch_.count++].assign(sealed.begin(), sealed.end());
-  batch_.bytes += sealed.size();
-  if (batch_.bytes >= kBatch) flush();  // Others shall not wait until all are sealed.
-}
-
-void RingNode::flush() {
-  if (batch_.count == 0) return;
-  views_.assign(batch_.datagrams.begin(),
-                batch_.datagrams.begin() + static_cast<std::ptrdiff_t>(batch_.count));
-  for (std::size_t i = 0; i < links_.size(); ++i) {
-    endpoints_.clear();
-    for (const NodeId id : batch_.to) {
-      if (best_link(id) == i) endpoints_.push_back(peers_[id][i].remote);
-    }
-    if (!endpoints_.empty()) links_[i].socket->send_all(endpoints_, views_);
-  }
-  batch_.count = batch_.bytes = 0;
+// Packets that pass uncut on every path in use, also when they travel in another packet during recovery.
+void RingNode::adapt_packing() {
+  if (frame_budget_ == links_->frame_budget()) return;
+  frame_budget_ = links_->frame_budget();
+  ring_.set_packet_payload(frame_budget_ - 2 * kDataOverhead);
 }
 
 bool RingNode::store_sequence(std::uint64_t ring_sequence) {
@@ -324,22 +208,11 @@ bool RingNode::store_sequence(std::uint64_t ring_sequence) {
   return stored.has_value();
 }
 
-void RingNode::probe_latency() {
-  const Time now = parts_.ports.clock->now();
-  if (now < next_latency_probe_) return;
-  next_latency_probe_ = now + kLatencyProbe;
-  Bytes frame;
-  encode(frame, Probe{static_cast<std::uint64_t>(now.time_since_epoch().count())}, FrameType::kProbe);
-  for (const auto& [id, links] : peers_) {
-    if (std::any_of(links.begin(), links.end(), [this](const PeerLink& l) { return up(l); }))
-      send_on_all(id, frame);
-  }
-}
-
 void RingNode::after_step() {
-  flush();
-  probe_latency();
+  links_->flush();
+  adapt_packing();
   drain();
+  if (!next_key_.empty() && links_->heard_other_key()) adopt_key();
   arm();
 }
 
@@ -366,6 +239,7 @@ void RingNode::hand_over(Delivered& delivered) {
       handler_.message(message->sender, message->bytes);
     }
   } else if (auto* transitional = std::get_if<Delivered::Transitional>(&delivered.event)) {
+    conclude(fail(Errc::kUnavailable, "the view changed meanwhile: try again"));
     if (handler_.transitional) handler_.transitional(transitional->surviving);
   } else if (auto* installed = std::get_if<Delivered::Installed>(&delivered.event)) {
     install(installed->view, installed->facts);
@@ -429,6 +303,8 @@ void RingNode::internal_message(NodeId sender, ByteView message) {
     if (type == kDeviceVote) judge_.set_device_vote(sender, {(flags & 1) != 0, (flags & 2) != 0});
     if (type == kRecalculate) judge_.recalculate();
   } else {
+    if (auto change = decode_proposal(message)) on_proposal(sender, std::move(*change));
+    if (const auto answer = decode_prepared(message)) on_prepared(sender, answer->id, answer->problem);
     return;
   }
   judge_again();
@@ -466,7 +342,7 @@ void RingNode::arm_window() {
 // cheaper than one that is set anew with each token.
 void RingNode::arm() {
   if (!running_) return;
-  const Time at = ring_.deadline();
+  const Time at = std::min(ring_.deadline(), links_->deadline());
   if (timer_ != 0 && timer_at_ <= at) return;
   Timers& timers = *parts_.ports.timers;
   timers.cancel(timer_);
@@ -475,6 +351,7 @@ void RingNode::arm() {
     timer_ = 0;
     if (!running_) return;
     const Time now = parts_.ports.clock->now();
+    links_->advance(now);
     if (ring_.deadline() <= now) ring_.advance(now);
     after_step();
   });
@@ -486,18 +363,12 @@ RingStatus RingNode::status() const {
   s.view = ring_.view();
   s.quorum = quorum_;
   s.counters = ring_.counters();
-  s.counters.frames_refused_auth = refused_.frames_refused_auth;
-  s.counters.frames_refused_replay = refused_.frames_refused_replay;
-  s.counters.frames_refused_unknown_peer = refused_.frames_refused_unknown_peer;
-  s.counters.frames_refused_malformed += refused_.frames_refused_malformed;
   s.token_rotation = ring_.rotation();
-  for (const auto& [id, links] : peers_) {
-    for (std::size_t i = 0; i < links.size() && i < links_.size(); ++i) {
-      if (links[i].remote.address.empty()) continue;
-      s.links.push_back({id, static_cast<int>(i), links_[i].local.address, links[i].remote.address,
-                         up(links[i]), links[i].latency});
-    }
-  }
+  links_->add_to(s);
+  s.key.next = next_key_.empty() ? 0 : key_fingerprint(next_key_);
+  s.key.phase = !next_key_.empty() ? "receive-only" : !old_key_.empty() ? "both" : "settled";
+  if (change_ && change_->what.kind == RingChange::Kind::kKey)
+    s.key.waiting_for.assign(change_->waiting_for.begin(), change_->waiting_for.end());
   return s;
 }
 

@@ -42,18 +42,33 @@ void raise_priority(const Logger& log) {
 }
 
 struct Event {
-  enum class Kind { kTransitional, kView, kQuorum, kAskDevice, kMessage, kTold } kind = Kind::kMessage;
+  enum class Kind {
+    kTransitional,
+    kView,
+    kQuorum,
+    kAskDevice,
+    kMessage,
+    kTold,
+    kPrepare,
+    kChanged
+  } kind = Kind::kMessage;
   NodeId sender{};
   Bytes message;
   struct Change {
     View view;
     Quorum quorum;
+    RingChange ring;  // kPrepare, kChanged
+    Result<void> outcome;
   };
   std::unique_ptr<Change> change;  // Seldom: messages are many, and should be small.
 };
 
 Event changed(Event::Kind kind, const View& view, const Quorum& quorum) {
-  return {kind, {}, {}, std::make_unique<Event::Change>(Event::Change{view, quorum})};
+  return {kind, {}, {}, std::make_unique<Event::Change>(Event::Change{view, quorum, {}, {}})};
+}
+
+Event changed(Event::Kind kind, const RingChange& ring, const Result<void>& outcome) {
+  return {kind, {}, {}, std::make_unique<Event::Change>(Event::Change{{}, {}, ring, outcome})};
 }
 
 struct Outgoing {
@@ -103,7 +118,8 @@ struct RingThread::State : std::enable_shared_from_this<RingThread::State> {
 
 Result<std::unique_ptr<RingThread>> RingThread::create(Parts parts) {
   std::shared_ptr<Random> random = system_random();
-  auto ring = RingNode::Parts{{}, parts.log, parts.config, parts.state, std::move(parts.key)};
+  auto ring = RingNode::Parts{
+      {}, parts.log, parts.config, parts.state, std::move(parts.key), std::move(parts.next_key)};
   ring.ports.random = random.get();
   auto thread =
       create(std::move(parts), [&ring](AsioRuntime& runtime) -> Result<std::unique_ptr<Membership>> {
@@ -160,6 +176,13 @@ void RingThread::State::run() {
       to_main(changed(Event::Kind::kAskDevice, view, quorum));
     };
   }
+  if (handler.prepare) {
+    h.prepare = [this](const RingChange& change) { to_main(changed(Event::Kind::kPrepare, change, {})); };
+  }
+  h.changed = [this](const RingChange& change, const Result<void>& outcome) {
+    publish_status();
+    to_main(changed(Event::Kind::kChanged, change, outcome));
+  };
   h.message = [this](NodeId sender, ByteView message) {
     to_main({Event::Kind::kMessage, sender, Bytes(message.begin(), message.end()), nullptr});
   };
@@ -222,6 +245,12 @@ void RingThread::State::drain_inbox() {
         break;
       case Event::Kind::kAskDevice:
         if (handler.ask_device) handler.ask_device(event.change->view, event.change->quorum);
+        break;
+      case Event::Kind::kPrepare:
+        handler.prepare(event.change->ring);
+        break;
+      case Event::Kind::kChanged:
+        if (handler.changed) handler.changed(event.change->ring, event.change->outcome);
         break;
       case Event::Kind::kMessage:
         if (handler.message) handler.message(event.sender, event.message);
@@ -352,6 +381,24 @@ Result<void> RingThread::set_device_vote(const RingId& view, const QuorumDeviceV
       s->parts.log.warning("{}", set.error().message);
   });
   return {};
+}
+
+// The ring's thread answers what it refuses by Handler::changed too, so that every proposal ends there.
+Result<void> RingThread::propose(RingChange::Kind kind, Bytes payload) {
+  if (!state_->running) return fail(Errc::kUnavailable, "cannot change the ring: this node is not in it");
+  state_->runtime.timers().post([s = state_.get(), kind, payload = std::move(payload)]() mutable {
+    const RingChange change{kind, 0, s->parts.state.self().node, {}};
+    if (const auto proposed = s->node->propose(kind, std::move(payload)); !proposed)
+      s->to_main(changed(Event::Kind::kChanged, change, proposed));
+  });
+  return {};
+}
+
+void RingThread::prepared(std::uint64_t id, Result<void> ready, std::shared_ptr<const ClusterConfig> config) {
+  state_->runtime.timers().post(
+      [s = state_.get(), id, ready = std::move(ready), config = std::move(config)]() mutable {
+        s->node->prepared(id, std::move(ready), std::move(config));
+      });
 }
 
 }  // namespace systole::membership

@@ -19,6 +19,7 @@ class RingThread : public Membership {
     RingState state;
     Bytes key;
     bool real_time = true;  // SCHED_RR and mlockall, as far as permitted.
+    Bytes next_key;         // As RingNode's.
   };
   // Binds the links and starts the thread; frames are ignored until start(). Errors: as RingNode::create.
   static Result<std::unique_ptr<RingThread>> create(Parts parts);
@@ -36,6 +37,8 @@ class RingThread : public Membership {
   RingStatus status() const override;  // As of the last view change, or at most 100 ms ago.
   Result<void> set_expected_votes(unsigned votes) override;
   Result<void> set_device_vote(const RingId& view, const QuorumDeviceVote& vote) override;
+  Result<void> propose(RingChange::Kind kind, Bytes payload) override;
+  void prepared(std::uint64_t id, Result<void> ready, std::shared_ptr<const ClusterConfig> config) override;
 
   struct State;
 

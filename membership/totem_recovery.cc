@@ -133,6 +133,7 @@ void TotemRing::install() {
   ++counters_.views;
   view_ = {ring_->id, ring_->members};
   output_.deliver({Delivered::Installed{view_, facts}});
+  if (next_parameters_) take_parameters(*std::exchange(next_parameters_, {}));
   heartbeat_at_ = now_;  // Others see at once who is where.
   deliver_ready(*ring_);
   if (ring_->others.empty()) drain_alone();

@@ -7,9 +7,9 @@ namespace systole::membership {
 namespace {
 
 constexpr Duration kAnswerInterval = Milliseconds(5);  // At most one extra heartbeat per peer in this time.
-constexpr Duration kProbeInterval = Milliseconds(10);  // After a refused datagram.
+constexpr Duration kProbeInterval = Milliseconds(5);   // After a refused datagram.
 constexpr unsigned kProbes = 4;
-constexpr unsigned kRefusals = 3;
+constexpr unsigned kRefusals = 2;
 
 }  // namespace
 
@@ -26,12 +26,30 @@ TotemRing::TotemRing(RingParameters parameters, NodeLife self, std::uint64_t rin
       log_(std::move(log)),
       peers_(self, parameters_.nodes, parameters_.token),
       queue_(parameters_.queue_bytes) {
-  parameters_.seqno_unchanged_const = std::max(parameters_.seqno_unchanged_const, 3U);
-  for (const NodeId id : parameters_.nodes) {
-    if (id != self.node) everyone_.push_back(id);
-  }
+  take_parameters(parameters_);
   // Until the first view: a ring of this node alone, whose id no other node can have.
   ring_ = make_ring({ring_sequence, self.node}, {self});
+}
+
+void TotemRing::take_parameters(RingParameters parameters) {
+  parameters.packet_payload = parameters_.packet_payload;  // That of the paths.
+  parameters.seqno_unchanged_const = std::max(parameters.seqno_unchanged_const, 3U);
+  parameters_ = std::move(parameters);
+  everyone_.clear();
+  for (const NodeId id : parameters_.nodes) {
+    if (id != self_.node) everyone_.push_back(id);
+  }
+  std::vector<NodeId> keep = everyone_;  // A member that is not configured any more is one until it leaves.
+  if (ring_) keep.insert(keep.end(), ring_->others.begin(), ring_->others.end());
+  peers_.configure(keep, parameters_.token);
+}
+
+void TotemRing::set_parameters(RingParameters parameters) {
+  if (state_ == State::kOperational) {
+    take_parameters(std::move(parameters));
+  } else {
+    next_parameters_ = std::move(parameters);
+  }
 }
 
 std::unique_ptr<TotemRing::Ring> TotemRing::make_ring(RingId id, std::vector<NodeLife> members) const {
@@ -252,7 +270,17 @@ void TotemRing::look_for_merge() {
   }
 }
 
-void TotemRing::refused(Time now, NodeId id) {
+// A process that ends says nothing, but its host refuses what comes next. So that something comes soon, each
+// member of an idle ring knocks at the one after it: a cost that does not grow with their number.
+void TotemRing::knock() {
+  knock_at_ = now_ + knock_interval();
+  if (state_ != State::kOperational || ring_->others.empty()) return;
+  frame_.clear();
+  encode(frame_, Probe{}, FrameType::kProbeReply);  // Asks for no answer.
+  output_.send(ring_->next, frame_);
+}
+
+void TotemRing::refused(Time now, NodeId id, bool everywhere) {
   now_ = now;
   Peer* peer = peers_.find(id);
   if (peer == nullptr || state_ == State::kStopped || peer->life.incarnation <= peer->gone) return;
@@ -263,11 +291,12 @@ void TotemRing::refused(Time now, NodeId id) {
                            : ring_->contains(peer->life);
   if (!matters) return;
   if (!peer->check) peer->check = Peer::Check{now, now, 0, 0};
-  ++peer->check->refusals;
+  if (everywhere) ++peer->check->refusals;
   run_checks();
 }
 
-// Probes each peer whose port refused. Only its silence to several probes is a verdict.
+// Probes each peer whose port refused, over all links. Only its silence, and more refusals on every link that
+// works, are a verdict: a process that is stopped or slow is silent too, but its port is open.
 void TotemRing::run_checks() {
   for (auto& [id, peer] : peers_.all()) {
     if (!peer.check || peer.check->next > now_) continue;
@@ -297,7 +326,11 @@ TotemRing::Ring* TotemRing::token_ring() const {
 void TotemRing::on_want(NodeLife from, const Want& want) {
   if (state_ != State::kOperational || want.ring != ring_->id || !ring_->contains(from)) return;
   wanted_ = true;
-  if (held_) kick(now_);
+  if (held_) {
+    kick(now_);
+  } else {
+    expect_token();
+  }
 }
 
 void TotemRing::advance(Time now) {
@@ -309,6 +342,7 @@ void TotemRing::advance(Time now) {
     output_.broadcast(everyone_, heartbeat_frame());
   }
   run_checks();
+  if (knock_at_ <= now_) knock();
   switch (state_) {
     case State::kGather:
       advance_gather();
@@ -327,7 +361,7 @@ void TotemRing::advance(Time now) {
 
 Time TotemRing::deadline() const {
   if (state_ == State::kStopped) return Time::max();
-  Time next = heartbeat_at_;
+  Time next = std::min(heartbeat_at_, knock_at_);
   const auto at = [&](Time t) { next = std::min(next, t); };
   for (const auto& [id, peer] : peers_.all()) {
     if (peer.check) at(peer.check->next);

@@ -79,6 +79,9 @@ class RingOutput {
   virtual ~RingOutput() = default;
   virtual void send(NodeId to, ByteView frame) = 0;
   virtual void broadcast(const std::vector<NodeId>& to, ByteView frame) = 0;
+  // The same once more, since there was no answer: the way it took may be broken.
+  virtual void resend(NodeId to, ByteView frame) { send(to, frame); }
+  virtual void rebroadcast(const std::vector<NodeId>& to, ByteView frame) { broadcast(to, frame); }
   // Durable before it returns. False: the disk refused.
   virtual bool store_sequence(std::uint64_t ring_sequence) = 0;
   virtual void deliver(Delivered delivered) = 0;
@@ -93,7 +96,8 @@ class TotemRing {
   void start(Time now);
   // `frame` is authentic and from `from`. Malformed ones are counted.
   void receive(Time now, NodeLife from, ByteView frame);
-  void refused(Time now, NodeId peer);
+  // The peer's port is closed, it seems, on one link. `everywhere`: so it was on each other link just now.
+  void refused(Time now, NodeId peer, bool everywhere);
   // Something whose time has come: call at deadline() or later.
   void advance(Time now);
   Time deadline() const;
@@ -105,6 +109,10 @@ class TotemRing {
   void leave(Time now);
   // Quorum facts that this node brings into the next ring.
   void set_facts(QuorumFacts facts) { facts_ = facts; }
+  // From now on, or from the next ring on while one is being formed. No member of the view may be missing.
+  void set_parameters(RingParameters parameters);
+  // Bytes of chunks in one packet from now on.
+  void set_packet_payload(std::size_t bytes) { parameters_.packet_payload = bytes; }
   // While set, members send nothing new: this one cannot take more.
   void set_congested(bool congested) { congested_ = congested; }
 
@@ -172,9 +180,12 @@ class TotemRing {
   Bytes heartbeat_frame();
   void answer(Peer& peer);
   void run_checks();
+  void knock();
+  Duration knock_interval() const { return std::min<Duration>(Milliseconds(30), parameters_.token / 8); }
   void look_for_merge();
   bool mergeable(const Peer& peer, std::vector<NodeLife>& group) const;
   void lost(NodeLife life, const char* why);
+  void take_parameters(RingParameters parameters);
   Ring* token_ring() const;
   // At most one join or unasked heartbeat in this time, so that a large cluster's start makes no storm.
   Duration pace() const {
@@ -228,10 +239,13 @@ class TotemRing {
   void deliver_packet(Ring& ring, const PacketPtr& packet);
   void skip_old_packets(Ring& ring);
   void drain_alone();
-  void call_token();
+  void call_token(bool again);
+  void expect_token();
+  Duration fastest_retransmit() const;
   void advance_token();
 
   RingParameters parameters_;
+  std::optional<RingParameters> next_parameters_;
   NodeLife self_;
   std::uint64_t ring_sequence_;
   RingOutput& output_;
@@ -274,6 +288,7 @@ class TotemRing {
   std::optional<Time> call_at_;  // When to call the token again.
   Time token_seen_;
   Time heartbeat_at_, heartbeat_sent_at_;
+  Time knock_at_;
   Bytes frame_;  // Reused.
 };
 

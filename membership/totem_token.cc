@@ -165,7 +165,7 @@ unsigned TotemRing::retransmit_missing(Ring& ring, Token& token) {
       }
       frame_.clear();
       encode_data(frame_, ring.id, *packet);
-      output_.broadcast(ring.others, frame_);
+      output_.rebroadcast(ring.others, frame_);
       ++counters_.retransmits;
       ++sent;
     }
@@ -285,10 +285,9 @@ void TotemRing::forward(Ring& ring, Token& token) {
   encode(last_token_frame_, token);
   output_.send(ring.next, last_token_frame_);
   const bool may_rest = token.idle + 1 >= parameters_.seqno_unchanged_const;
-  retransmit_after_ =
-      may_rest ? parameters_.token_retransmit
-               : std::clamp<Duration>(4 * rotation_, kFastestRetransmit, parameters_.token_retransmit);
+  retransmit_after_ = may_rest ? parameters_.token_retransmit : fastest_retransmit();
   retransmit_at_ = now_ + retransmit_after_;
+  knock_at_ = now_ + knock_interval();  // This was one.
 }
 
 void TotemRing::deliver_packet(Ring& ring, const PacketPtr& packet) {
@@ -341,22 +340,39 @@ void TotemRing::kick(Time now) {
     held_.reset();
     pass_token(*ring_, std::move(token));
   } else if (!queue_.empty() && !call_at_) {
-    call_token();
+    call_token(false);
   }
 }
 
-// Something is to be sent and the token may rest, or linger at who sent last without knowing of it.
-void TotemRing::call_token() {
+// The token is not resting, or shall not: its loss must be seen as soon as that of a busy one.
+void TotemRing::expect_token() {
+  if (!retransmit_at_) return;
+  retransmit_after_ = std::min(retransmit_after_, fastest_retransmit());
+  retransmit_at_ = std::min(*retransmit_at_, now_ + retransmit_after_);
+}
+
+Duration TotemRing::fastest_retransmit() const {
+  return std::clamp<Duration>(4 * rotation_, kFastestRetransmit, parameters_.token_retransmit);
+}
+
+// Something is to be sent and the token may rest, or linger at who sent last without knowing of it. `again`:
+// there was no answer, so the token may be lost on the way to its rest, and whoever passed it on must know.
+void TotemRing::call_token(bool again) {
   call_at_ = now_ + kCallInterval;
+  expect_token();
   const bool may_rest = last_idle_ + 1 >= parameters_.seqno_unchanged_const;
   if (!may_rest && ring_->sent_backlog > 0) return;
   const Packet* last = ring_->store.get(ring_->store.high());
   NodeId home = last != nullptr ? last->sender : ring_->home;
   if (home == NodeId{}) home = ring_->members.front().node;
-  if (home == self_.node) return;  // It comes here anyway.
+  if (home == self_.node && !again) return;  // It comes here anyway.
   frame_.clear();
   encode(frame_, Want{ring_->id});
-  output_.send(home, frame_);
+  if (again) {
+    output_.broadcast(ring_->others, frame_);
+  } else {
+    output_.send(home, frame_);
+  }
 }
 
 void TotemRing::advance_token() {
@@ -376,13 +392,13 @@ void TotemRing::advance_token() {
     return;
   }
   if (retransmit_at_ && *retransmit_at_ <= now_) {
-    output_.send(ring.next, last_token_frame_);
+    output_.resend(ring.next, last_token_frame_);
     retransmit_after_ = std::min(2 * retransmit_after_, parameters_.token_retransmit);
     retransmit_at_ = now_ + retransmit_after_;
   }
   if (call_at_ && *call_at_ <= now_) {
     call_at_.reset();
-    if (state_ == State::kOperational && !queue_.empty()) call_token();
+    if (state_ == State::kOperational && !queue_.empty()) call_token(true);
   }
 }
 

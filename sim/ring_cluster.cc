@@ -4,19 +4,39 @@
 
 namespace systole::sim {
 
-membership::ClusterConfig RingCluster::make_config(std::size_t nodes) {
+membership::ClusterConfig RingCluster::make_config(std::size_t nodes, std::size_t links) {
   membership::ClusterConfig config;
   config.totem.cluster_name = "sim";
   for (std::size_t i = 1; i <= nodes; ++i) {
-    config.nodes.push_back(
-        {NodeId{static_cast<std::uint32_t>(i)}, fmt::format("n{}", i), {fmt::format("10.0.0.{}", i)}, 1});
+    membership::ConfiguredNode node{NodeId{static_cast<std::uint32_t>(i)}, fmt::format("n{}", i), {}, 1};
+    for (std::size_t link = 0; link < links; ++link)
+      node.addresses.push_back(fmt::format("10.{}.0.{}", link, i));
+    config.nodes.push_back(std::move(node));
   }
   return config;
 }
 
+void RingCluster::cut_link(std::size_t from, std::size_t to, std::size_t link) {
+  world_.cut_address(address(from, link), address(to, link));
+}
+
+void RingCluster::cut_network(std::size_t link) {
+  for (std::size_t a = 0; a < size(); ++a) {
+    for (std::size_t b = 0; b < size(); ++b) cut_link(a, b, link);
+  }
+}
+
+void RingCluster::mend_network(std::size_t link) {
+  for (std::size_t a = 0; a < size(); ++a) {
+    for (std::size_t b = 0; b < size(); ++b) world_.mend_address(address(a, link), address(b, link));
+  }
+}
+
 RingCluster::RingCluster(World& world, std::size_t nodes, membership::ClusterConfig config, Logger log)
-    : world_(world), config_(std::move(config)), log_(std::move(log)), key_(128), nodes_(nodes) {
-  world_.random().fill(key_);
+    : world_(world), config_(std::move(config)), log_(std::move(log)), disks_(nodes), nodes_(nodes) {
+  Bytes key(128);
+  world_.random().fill(key);
+  for (Disk& disk : disks_) disk.key = key;
   for (std::size_t i = 0; i < nodes; ++i) world_.add_host(config_.nodes[i].name, config_.nodes[i].addresses);
 }
 
@@ -30,7 +50,7 @@ bool RingCluster::start(std::size_t i) {
   auto state =
       membership::RingState::begin_life(*ports.files, *ports.clock, "/state", config_.nodes[i].id, log);
   if (!state) return false;
-  auto ring = membership::RingNode::create({ports, log, config_, *state, key_});
+  auto ring = membership::RingNode::create({ports, log, config_, *state, disks_[i].key, disks_[i].next_key});
   check(ring.has_value(), "a simulated node binds its address");
   Node& node = nodes_[i];
   node = Node{};
@@ -60,8 +80,26 @@ bool RingCluster::start(std::size_t i) {
     const auto id = read_message(message);
     if (id && id->sender == life) ++nodes_[i].self_delivered;
   };
+  h.prepare = [this, i](const membership::RingChange& change) { prepare(i, change); };
+  h.changed = [this, i](const membership::RingChange& change, const Result<void>& outcome) {
+    nodes_[i].told.push_back({change, outcome ? "" : outcome.error().message});
+    if (outcome && change.kind == membership::RingChange::Kind::kKey) disks_[i] = {change.payload, {}};
+  };
   node.ring->start(std::move(h));
   return true;
+}
+
+// As the daemon does, on another loop: it takes a while.
+void RingCluster::prepare(std::size_t i, const membership::RingChange& change) {
+  const Timers::Id timer = host(i).ports().timers->after(
+      world_.random().between(Milliseconds(1), Milliseconds(20)), [this, i, change, life = nodes_[i].life] {
+        if (!running(i) || nodes_[i].life != life) return;
+        Result<void> ready;
+        if (disks_[i].full) ready = fail(Errc::kIo, "the disk is full");
+        if (ready && change.kind == membership::RingChange::Kind::kKey) disks_[i].next_key = change.payload;
+        nodes_[i].ring->prepared(change.id, ready, std::make_shared<membership::ClusterConfig>(config_));
+      });
+  (void)timer;
 }
 
 void RingCluster::end(std::size_t i) {

@@ -13,8 +13,22 @@ namespace systole::sim {
 class RingCluster {
  public:
   RingCluster(World& world, std::size_t nodes, membership::ClusterConfig config, Logger log);
-  // A configuration of `nodes` nodes with ids from 1, addresses 10.0.0.ID.
-  static membership::ClusterConfig make_config(std::size_t nodes);
+  // A configuration of `nodes` nodes with ids from 1, addresses 10.LINK.0.ID.
+  static membership::ClusterConfig make_config(std::size_t nodes, std::size_t links = 1);
+
+  // For lives that begin later, and what members answer when a change of the configuration is prepared.
+  void set_config(membership::ClusterConfig config) { config_ = std::move(config); }
+  // What a node's disk holds of the cluster's key, and the changes of its ring that it was told of.
+  struct Disk {
+    Bytes key, next_key;
+    bool full = false;
+  };
+  Disk& disk(std::size_t i) { return disks_[i]; }
+  struct Told {
+    membership::RingChange change;
+    std::string problem;  // Empty: made.
+  };
+  const std::vector<Told>& told(std::size_t i) const { return nodes_[i].told; }
 
   std::size_t size() const { return nodes_.size(); }
   // Begins a life on the host. False: its disk refused.
@@ -29,6 +43,13 @@ class RingCluster {
   Host& host(std::size_t i) { return *world_.hosts()[i]; }
   void partition(const std::vector<std::vector<std::size_t>>& groups);
   void cut(std::size_t from, std::size_t to) { world_.cut(host(from).name(), host(to).name()); }
+  // What `from` sends to `to` on one network is lost; both ways for all nodes: the network is out.
+  void cut_link(std::size_t from, std::size_t to, std::size_t link);
+  void cut_network(std::size_t link);
+  void mend_network(std::size_t link);
+  const std::string& address(std::size_t i, std::size_t link) const {
+    return config_.nodes[i].addresses[link];
+  }
   NodeLife life(std::size_t i) const { return nodes_[i].life; }
   const std::optional<membership::View>& view(std::size_t i) const { return nodes_[i].view; }
   const membership::Quorum& quorum(std::size_t i) const { return nodes_[i].quorum; }
@@ -48,13 +69,15 @@ class RingCluster {
     std::optional<membership::View> view;
     membership::Quorum quorum;
     std::uint64_t sent = 0, self_delivered = 0;
+    std::vector<Told> told;
   };
+  void prepare(std::size_t i, const membership::RingChange& change);
   void end(std::size_t i);
 
   World& world_;
   membership::ClusterConfig config_;
   Logger log_;
-  Bytes key_;
+  std::vector<Disk> disks_;
   std::vector<Node> nodes_;
   RingChecker checker_;
 };

@@ -31,7 +31,10 @@ class Scenario {
     return 1 + random_.below(8);
   }
   membership::ClusterConfig draw_config() {
-    auto config = RingCluster::make_config(count_);
+    const std::size_t links = random_.chance(0.4) ? 2 + random_.below(2) : 1;
+    auto config = RingCluster::make_config(count_, links);
+    config.totem.link_mode = static_cast<membership::LinkMode>(random_.below(3));
+    links_ = links;
     if (random_.chance(0.2)) config.totem.token = Milliseconds(300);
     if (random_.chance(0.2)) config.totem.window_size = 10;
     if (random_.chance(0.2)) config.totem.netmtu = 600;
@@ -56,10 +59,15 @@ class Scenario {
   bool light_;
   Logger log_;
   std::size_t count_;
+  std::size_t links_ = 1;
   RingCluster cluster_;
   bool faults_ = true, busy_ = true;
   double rate_ = 1;
-  std::vector<std::pair<Endpoint, Bytes>> recorded_;  // Datagrams for the attacker.
+  struct Datagram {
+    Endpoint from, to;
+    Bytes bytes;
+  };
+  std::vector<Datagram> recorded_;  // For the attacker.
   std::vector<std::string> violations_;
 };
 
@@ -72,6 +80,7 @@ void Scenario::draw_conditions() {
   if (random_.chance(0.2)) c.corruption = 0.01;
   if (random_.chance(0.05)) c.loss = 0.3;
   if (random_.chance(0.1)) c.most = Milliseconds(3);
+  if (random_.chance(0.1)) c.mtu = 600 + random_.below(900);
 }
 
 void Scenario::draw_clocks() {
@@ -81,27 +90,38 @@ void Scenario::draw_clocks() {
 }
 
 void Scenario::listen() {
-  world_.tap = [this](const Endpoint&, const Endpoint& to, ByteView datagram) {
+  world_.tap = [this](const Endpoint& from, const Endpoint& to, ByteView datagram) {
     if (!random_.chance(0.002)) return;
     if (recorded_.size() < 64) recorded_.emplace_back();
-    recorded_[random_.below(recorded_.size())] = {to, Bytes(datagram.begin(), datagram.end())};
+    recorded_[random_.below(recorded_.size())] = {from, to, Bytes(datagram.begin(), datagram.end())};
   };
 }
 
 // Replays, to anyone, changed or not; and garbage.
 void Scenario::attack() {
   for (int i = 0; i < 5 && !recorded_.empty(); ++i) {
-    auto [to, bytes] = recorded_[random_.below(recorded_.size())];
+    auto [from, to, bytes] = recorded_[random_.below(recorded_.size())];
     if (bytes.empty()) continue;
-    if (random_.chance(0.3)) to = {fmt::format("10.0.0.{}", any() + 1), to.port};
+    if (random_.chance(0.3)) to = {cluster_.address(any(), random_.below(links_)), to.port};
+    if (random_.chance(0.3)) from.address = cluster_.address(any(), random_.below(links_));
+    if (random_.chance(0.1)) from.address = "10.0.0.99";
     if (random_.chance(0.3))
       bytes[random_.below(bytes.size())] ^= static_cast<std::uint8_t>(1 + random_.below(255));
     if (random_.chance(0.1)) bytes.resize(random_.below(bytes.size() + 1));
-    world_.inject({"10.0.0.99", 5405}, to, std::move(bytes));
+    world_.inject(from, to, std::move(bytes));
   }
 }
 
 void Scenario::cut_something() {
+  if (links_ > 1 && random_.chance(0.6)) {
+    const std::size_t link = random_.below(links_);
+    if (random_.chance(0.4)) {
+      cluster_.cut_network(link);
+    } else {
+      cluster_.cut_link(any(), any(), link);
+    }
+    return;
+  }
   const std::uint64_t kind = random_.below(4);
   if (kind == 0) {
     const std::size_t from = any(), to = any();

@@ -323,9 +323,15 @@ void World::arrive(Host& from, std::uint64_t life, const Endpoint& source, const
       is_cut(by_address_[to.address]->name_, from.name_) ||
       address_cuts_.contains({to.address, source.address}))
     return;
-  schedule(now_ + network.least, &from, [this, source, to] {
-    Socket* sender = socket_at(source);
-    if (sender != nullptr && sender->handler().refused) sender->handler().refused(to);
+  inject_refusal(source, to);
+}
+
+void World::inject_refusal(const Endpoint& sender, const Endpoint& peer) {
+  const auto host = by_address_.find(sender.address);
+  if (host == by_address_.end()) return;
+  schedule(now_ + network.least, host->second, [this, sender, peer] {
+    Socket* socket = socket_at(sender);
+    if (socket != nullptr && socket->handler().refused) socket->handler().refused(peer);
   });
 }
 

@@ -41,7 +41,7 @@ struct NetworkFaults {
   double spike = 0;                                  // Probability of a delay up to `spike_most`.
   Duration least{std::chrono::microseconds(50)}, most{std::chrono::microseconds(250)};
   Duration spike_most{Milliseconds(50)};
-  std::size_t mtu = 65535;  // Bytes of an IP packet. Larger ones vanish without a word: a black hole.
+  std::size_t mtu = 1500;  // Bytes of an IP packet. Larger ones vanish without a word: a black hole.
 };
 
 class World;
@@ -128,6 +128,8 @@ class World {
   std::function<void(const Endpoint& from, const Endpoint& to, ByteView datagram)> tap;
   // A datagram that no host sent: for attackers. Neither cuts nor loss apply.
   void inject(const Endpoint& from, const Endpoint& to, Bytes datagram);
+  // The socket at `sender` is told that the port `peer` refused: for forgers of ICMP.
+  void inject_refusal(const Endpoint& sender, const Endpoint& peer);
   // Datagrams from host `from` to address(es) of `to` vanish, in this direction only.
   void cut(const std::string& from, const std::string& to) { cuts_.insert({from, to}); }
   void mend(const std::string& from, const std::string& to) { cuts_.erase({from, to}); }

@@ -72,7 +72,12 @@ bool run_status(Shell& shell, const Invocation&) {
                         node.local ? " (this node)" : "");
   for (const auto& link : info->links)
     text += fmt::format("  link {} to node {}: {} -> {} {}\n", link.link, link.peer, link.local, link.remote,
-                        link.up ? "up" : "DOWN");
+                        link.up ? fmt::format("up, {:.2f} ms, {:.1f}% lost, mtu {}{}",
+                                              static_cast<double>(link.latency_us) / 1000, 100 * link.loss,
+                                              link.mtu, link.used ? ", in use" : "")
+                                : "DOWN");
+  for (const auto& each : info->refused)
+    text += fmt::format("  refused: {} frames of {}: {}\n", each.frames, each.sender, each.reason);
   shell.out(text);
   return true;
 }
@@ -95,6 +100,24 @@ bool run_health(Shell& shell, const Invocation&) {
   return good;
 }
 
+bool run_reload(Shell& shell, const Invocation& call) {
+  if (!call.args.empty()) return shell.usage(call);
+  auto session = shell.session();
+  if (!session) return shell.error(session.error());
+  if (auto done = (*session)->reload_ring(); !done) return shell.error(done.error());
+  shell.info("corosync.conf was read again by all members");
+  return true;
+}
+
+bool run_rotate_key(Shell& shell, const Invocation& call) {
+  if (!call.args.empty()) return shell.usage(call);
+  auto session = shell.session();
+  if (!session) return shell.error(session.error());
+  if (auto done = (*session)->rotate_key(); !done) return shell.error(done.error());
+  shell.info("the cluster has a new key, and every node has stored it");
+  return true;
+}
+
 constexpr Command kCommands[] = {
     {.name = "start",
      .usage = "",
@@ -107,6 +130,20 @@ constexpr Command kCommands[] = {
      .help = "Resources move to other nodes first; the command returns when the node has left.",
      .run = run_stop},
     {.name = "restart", .usage = "", .brief = "stop and start", .help = "", .run = run_restart},
+    {.name = "reload",
+     .usage = "",
+     .brief = "read corosync.conf again on all members",
+     .help =
+         "Nodes and links are added and removed, timers changed, while the cluster runs. The file must be "
+         "the same\n"
+         "on all members. Where one is not ready, nothing changes. A node is stopped before it is removed.",
+     .run = run_reload},
+    {.name = "rotate-key",
+     .usage = "",
+     .brief = "a new cluster key on all nodes",
+     .help =
+         "All configured nodes must be in the ring. Both keys are valid until every node has the new one.",
+     .run = run_rotate_key},
     {.name = "status", .usage = "", .brief = "membership, quorum, links", .help = "", .run = run_status},
     {.name = "health",
      .usage = "",
