@@ -35,8 +35,12 @@ void RingChanges::rotate_key(Done done) {
 }
 
 void RingChanges::prepare(const RingChange& change) {
-  if (change.kind == RingChange::Kind::kKey)
-    return membership_.prepared(change.id, host_.store_next_key(change.payload), nullptr);
+  if (change.kind == RingChange::Kind::kKey) {
+    host_.store_key(change.payload, true, [this, alive = alive_, id = change.id](Result<void> stored) {
+      if (*alive) membership_.prepared(id, std::move(stored), nullptr);
+    });
+    return;
+  }
   prepared_.reset();
   auto loaded = host_.load();
   if (!loaded) return membership_.prepared(change.id, fail(loaded.error()), nullptr);
@@ -52,21 +56,32 @@ void RingChanges::prepare(const RingChange& change) {
 }
 
 void RingChanges::changed(const RingChange& change, const Result<void>& outcome) {
-  Result<void> result = outcome;
-  if (outcome && change.kind == RingChange::Kind::kKey) {
-    result = host_.install_key(change.payload);
-    if (!result)
-      log_.critical(
-          "the cluster has a new key, and this node could not store it ({}): it will not be able to join "
-          "after "
-          "a restart until authkey is copied to it",
-          result.error().message);
+  if (change.kind == RingChange::Kind::kConfiguration) {
+    if (outcome && prepared_) made_(*prepared_);
+    prepared_.reset();
+  } else if (outcome) {
+    host_.store_key(change.payload, false, [this, alive = alive_, change](const Result<void>& stored) {
+      if (*alive) key_stored(change, stored);
+    });
+    return;
   }
-  if (outcome && change.kind == RingChange::Kind::kConfiguration && prepared_) made_(*prepared_);
-  if (change.kind == RingChange::Kind::kConfiguration) prepared_.reset();
+  answer(change, outcome);
+}
+
+void RingChanges::key_stored(const RingChange& change, const Result<void>& stored) {
+  if (!stored)
+    log_.critical(
+        "the cluster has a new key, and this node could not store it ({}): copy authkey from another node "
+        "before "
+        "this one is restarted",
+        stored.error().message);
+  answer(change, stored);
+}
+
+void RingChanges::answer(const RingChange& change, const Result<void>& outcome) {
   if (change.proposer != self_ || !waiting_) return;
   const Done done = std::exchange(waiting_, nullptr);
-  done(result);
+  done(outcome);
 }
 
 }  // namespace systole::controller

@@ -14,15 +14,15 @@
 
 namespace systole::controller {
 
-// What the host does for it. All block: small files, names to resolve.
+// What the host does for it.
 struct RingHost {
   struct Loaded {
     membership::ClusterConfig config;  // Addresses numeric, links bound to this host's.
     Bytes digest;                      // Of the file's text.
   };
-  std::function<Result<Loaded>()> load;                      // corosync.conf as it is now.
-  std::function<Result<void>(ByteView key)> store_next_key;  // Beside the key in use; a restart finds both.
-  std::function<Result<void>(ByteView key)> install_key;     // In its place.
+  std::function<Result<Loaded>()> load;  // corosync.conf as it is now. Blocks: a file, names to resolve.
+  // Stores the cluster's key: `next` beside the one in use, so that a restart finds both; or in its place.
+  std::function<void(const Bytes& key, bool next, std::function<void(Result<void>)> done)> store_key;
 };
 
 class RingChanges {
@@ -31,6 +31,8 @@ class RingChanges {
   // `made`: corosync.conf was changed in the running ring. An empty host: this node cannot change its ring.
   RingChanges(membership::Membership& membership, Random& random, Logger log, NodeId self, RingHost host,
               std::function<void(const membership::ClusterConfig&)> made);
+
+  ~RingChanges() { *alive_ = false; }
 
   // On all members. Errors: as the file's parser; kInvalidConfig when a member has another file, or the
   // change is none that a running ring can make; kUnavailable when the view changed meanwhile, or another
@@ -44,6 +46,8 @@ class RingChanges {
 
  private:
   void propose(membership::RingChange::Kind kind, Bytes payload, Done done);
+  void key_stored(const membership::RingChange& change, const Result<void>& stored);
+  void answer(const membership::RingChange& change, const Result<void>& outcome);
 
   membership::Membership& membership_;
   Random& random_;
@@ -52,7 +56,8 @@ class RingChanges {
   RingHost host_;
   std::function<void(const membership::ClusterConfig&)> made_;
   std::shared_ptr<const membership::ClusterConfig> prepared_;
-  Done waiting_;  // Who asked here.
+  Done waiting_;                                                // Who asked here.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // False once this is gone.
 };
 
 }  // namespace systole::controller

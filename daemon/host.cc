@@ -63,6 +63,13 @@ std::vector<membership::Interface> host_interfaces() {
   return interfaces;
 }
 
+std::string program_beside(const std::string& name) {
+  char path[4096];
+  const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+  const std::string_view self(path, size > 0 ? static_cast<std::size_t>(size) : 0);
+  return std::string(self.substr(0, self.rfind('/') + 1)) + name;
+}
+
 unsigned processors() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 Result<std::string> resolve_host(const std::string& name, const std::string& ip_version) {

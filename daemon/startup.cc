@@ -15,11 +15,9 @@ Bytes digest(std::string_view text) {
   return out;
 }
 
-std::string next_keyfile(const std::string& keyfile) { return keyfile + ".next"; }
-
 }  // namespace
 
-Result<Setup> load_setup(Files& files, const Paths& paths) {
+Result<Setup> load_config(Files& files, const Paths& paths) {
   const auto text = files.read(paths.conf);
   if (!text) {
     if (text.error().code != Errc::kNotFound) return fail(text.error());
@@ -56,23 +54,28 @@ Result<Setup> load_setup(Files& files, const Paths& paths) {
   setup.name = setup.config.find(setup.self)->name;
   if (auto bound = membership::resolve_bindings(setup.config, setup.self, interfaces); !bound)
     return fail(bound.error().code, "{}: {}", paths.conf, bound.error().message);
-  // A Corosync that runs here seals the frames itself, with a key that only it reads.
-  if (setup.config.provider == membership::Provider::kCorosync) return setup;
-  auto key = membership::load_key(files, setup.keyfile);
-  if (!key) return fail(key.error());
-  setup.key = std::move(*key);
-  if (auto next = membership::load_key(files, next_keyfile(setup.keyfile)); next && *next != setup.key)
-    setup.next_key = std::move(*next);
   return setup;
 }
 
-Result<void> store_next_key(Files& files, const std::string& keyfile, ByteView key) {
-  return files.write_atomic(next_keyfile(keyfile), key, 0400);
+Result<Setup> load_setup(Files& files, const Paths& paths) {
+  auto setup = load_config(files, paths);
+  // A Corosync that runs here seals the frames itself, with a key that only it reads.
+  if (!setup || setup->config.provider == membership::Provider::kCorosync) return setup;
+  auto key = membership::load_key(files, setup->keyfile);
+  if (!key) return fail(key.error());
+  setup->key = std::move(*key);
+  if (auto next = membership::load_key(files, setup->keyfile + membership::kNextKey);
+      next && *next != setup->key)
+    setup->next_key = std::move(*next);
+  return setup;
 }
 
-Result<void> install_key(Files& files, const std::string& keyfile, ByteView key) {
-  if (auto written = files.write_atomic(keyfile, key, 0400); !written) return written;
-  return files.remove(next_keyfile(keyfile));
+ProcessSpec store_key(const std::string& keyfile, ByteView key, bool next) {
+  ProcessSpec spec;
+  spec.argv = {program_beside("systole-keygen"), "--store", "--key-file",
+               next ? keyfile + membership::kNextKey : keyfile};
+  spec.input = as_text(key);
+  return spec;
 }
 
 }  // namespace systole::daemon

@@ -24,8 +24,10 @@ struct Setup {
 // Reads Paths::conf and Paths::authkey, finds out which node this is. Errors: as the parser's, with the
 // file's name; kNotFound with the remedy.
 Result<Setup> load_setup(Files& files, const Paths& paths);
-// For changes of the key while the ring runs: the next one is kept beside it.
-Result<void> store_next_key(Files& files, const std::string& keyfile, ByteView key);
-Result<void> install_key(Files& files, const std::string& keyfile, ByteView key);
+// The same without the key, which the daemon's user cannot read.
+Result<Setup> load_config(Files& files, const Paths& paths);
+// How a new key is stored by systole-keygen, which the helper runs as root: the next one beside that in use,
+// or in its place.
+ProcessSpec store_key(const std::string& keyfile, ByteView key, bool next);
 
 }  // namespace systole::daemon

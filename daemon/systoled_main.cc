@@ -142,17 +142,17 @@ void Daemon::start_node() {
   parts.scheduler = scheduler_.get();
   parts.cores = processors();
   if (setup_.config.provider == membership::Provider::kRing) {
-    const std::string keyfile = setup_.keyfile;
     parts.ring_host.load = [this]() -> Result<controller::RingHost::Loaded> {
-      auto setup = load_setup(*files_, paths_);
+      auto setup = load_config(*files_, paths_);
       if (!setup) return fail(setup.error());
       return controller::RingHost::Loaded{std::move(setup->config), std::move(setup->digest)};
     };
-    parts.ring_host.store_next_key = [this, keyfile](ByteView key) {
-      return store_next_key(*files_, keyfile, key);
-    };
-    parts.ring_host.install_key = [this, keyfile](ByteView key) {
-      return install_key(*files_, keyfile, key);
+    parts.ring_host.store_key = [this](const Bytes& key, bool next,
+                                       const std::function<void(Result<void>)>& done) {
+      processes_->start(store_key(setup_.keyfile, key, next), [done](const ProcessResult& result) {
+        const bool stored = result.end == ProcessResult::End::kExited && result.code == 0;
+        done(stored ? Result<void>() : fail(Errc::kIo, "cannot store the key: {}", result.errors));
+      });
     };
   }
   parts.stopped = [this] {

@@ -1,5 +1,7 @@
 #include "membership/key.h"
 
+#include <algorithm>
+
 namespace systole::membership {
 
 Result<Bytes> load_key(Files& files, const std::string& path) {
@@ -34,6 +36,16 @@ Result<Bytes> load_key(Files& files, const std::string& path) {
         key->empty() ? "is empty" : "is too short", key->size(), kMinKey);
   }
   return key;
+}
+
+Result<void> store_key(Files& files, const std::string& path, ByteView key) {
+  if (key.size() < kMinKey || key.size() > kMaxKey)
+    return fail(Errc::kInvalidConfig, "a key of {} bytes is not stored: {} to {} are possible", key.size(),
+                kMinKey, kMaxKey);
+  if (auto written = files.write_atomic(path, key, 0400); !written) return written;
+  const auto next = files.read(path + kNextKey);
+  if (next && std::ranges::equal(*next, key)) return files.remove(path + kNextKey);
+  return {};
 }
 
 Result<void> generate_key(Files& files, Random& random, const std::string& path, std::size_t size) {
