@@ -1,4 +1,6 @@
-// The cluster's key file, Corosync's authkey: any random bytes, 128 or more, readable by root alone.
+// The cluster's key file, readable by root alone: Corosync's authkey, any random bytes, 128 or more; or
+// Heartbeat's authkeys, lines of `auth 1` and `1 sha1 SECRET`, of which the secret named by `auth` is the
+// key.
 #pragma once
 
 #include "base/ports.h"
@@ -9,6 +11,7 @@ namespace systole::membership {
 inline constexpr const char* kNextKey = ".next";  // Added to the path: the key that a rotation brings.
 inline constexpr std::size_t kMinKey = 128;       // Bytes.
 inline constexpr std::size_t kMaxKey = 4096;      // Bytes.
+inline constexpr std::size_t kMinSecret = 16;     // Bytes, of authkeys: what people type.
 inline constexpr std::size_t kNewKey = 256;       // Bytes, as corosync-keygen writes.
 
 // Errors name the file and the remedy: kNotFound, kDenied (readable or writable by group or others),

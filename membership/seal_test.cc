@@ -160,6 +160,31 @@ TEST(KeyFile, IsRefusedWithARemedyWhenItIsNoSecret) {
   EXPECT_TRUE(load_key(files, "/etc/corosync/authkey"));
 }
 
+TEST(KeyFile, HeartbeatsAuthkeysAreReadToo) {
+  MemoryFiles files;
+  const auto load = [&](const std::string& text) {
+    files.files["/etc/ha.d/authkeys"] = {to_bytes(text), 0600};
+    return load_key(files, "/etc/ha.d/authkeys");
+  };
+  const std::string two = "# keys\nauth 2\n1 md5 an-old-secret-of-ours\n2 sha1  a-secret-long-enough\n";
+  EXPECT_EQ(load(two).value(), to_bytes("a-secret-long-enough"));
+  EXPECT_NE(load("auth 1\n1 crc\n").error().message.find("crc"), std::string::npos);
+  EXPECT_NE(load("auth 1\n1 sha1 short\n").error().message.find("5 bytes"), std::string::npos);
+  EXPECT_NE(load("auth 3\n1 sha1 a-secret-long-enough\n").error().message.find("key 3"), std::string::npos);
+  EXPECT_NE(load("auth 1\n1 sha1\n").error().message.find("1 sha1 SECRET"), std::string::npos);
+}
+
+TEST(KeyFile, ARotatedKeyTakesThePlaceOfTheOldOneAndEndsTheNext) {
+  MemoryFiles files;
+  files.files["/key"] = {Bytes(128, 1), 0400};
+  ASSERT_TRUE(store_key(files, std::string("/key") + kNextKey, Bytes(128, 2)));
+  ASSERT_TRUE(store_key(files, "/key", Bytes(128, 2)));
+  EXPECT_EQ(load_key(files, "/key").value(), Bytes(128, 2));
+  EXPECT_FALSE(files.files.contains(std::string("/key") + kNextKey));
+  EXPECT_FALSE(store_key(files, "/key", Bytes(3)));
+  EXPECT_EQ(load_key(files, "/key").value(), Bytes(128, 2));
+}
+
 TEST(KeyFile, ANewOneIsRandomPrivateAndNeverReplacesAnother) {
   MemoryFiles files;
   CountingRandom random;

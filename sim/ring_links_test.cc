@@ -314,7 +314,7 @@ TEST_F(RingLinks, GroupsCarryWhatGoesToAllAsOneDatagram) {
     };
     run_with_traffic(Seconds(1));
     EXPECT_GT(sent, 500U);
-    EXPECT_EQ(sent, large);
+    EXPECT_LT(large - sent, 100U);  // Probes of the size go to each.
     world->tap = nullptr;
     EXPECT_EQ(link(0, 1, 0).transport, broadcast ? "broadcast" : "multicast");
     expect_undisturbed();
