@@ -129,7 +129,7 @@ bool assign_early(Cluster& c, Resource* instance, Node* current, int max_per_nod
     if (chosen == current) break;
     original.restore();
     if (!chosen) {
-      unassign(instance);
+      instance->provisional = true;  // A group's members are not tried again.
       break;
     }
     // One more is set aside for that node; its count stays in the parent's table for the next attempt.

@@ -43,7 +43,7 @@ const char* ocf_words(int rc) {
 
 class Reader {
  public:
-  explicit Reader(Cluster& cluster) : c_(cluster) {}
+  Reader(Cluster& cluster, Pending pending) : c_(cluster), pending_(pending) {}
 
   ClusterStatus read() {
     ClusterStatus status;
@@ -155,7 +155,7 @@ class Reader {
     s.role = engine::role_name(started_clone ? Role::kUnpromoted : r->role);
     s.failed = r->failed;
     s.failure_ignored = r->failure_ignored;
-    s.pending = pending_word(r->pending_task);
+    if (pending_ == Pending::kShown) s.pending = pending_word(r->pending_task);
     s.promotable = r->parent != nullptr && engine::top(r)->promotable;
     for (const Node* node : r->running_on) s.nodes.push_back(node->name);
     if (r->pending_node != nullptr) s.pending_node = r->pending_node->name;
@@ -198,21 +198,17 @@ class Reader {
     s.kind = ResourceStatus::Kind::kClone;
     if (!r->children.empty()) s.child_id = r->children.front()->def->id;
     if (!r->def->children.empty()) s.child_id = r->def->children.front()->id;
-    int active = 0;
     for (Resource* instance : r->children) {
       ResourceStatus i = resource(instance);
-      const bool partly = engine::is_active(instance, false);
-      if (partly) ++active;
-      i.in_list = !print_whole(r, instance, partly, s);
+      i.in_list = !print_whole(r, instance, engine::is_active(instance, false), s);
       s.children.push_back(std::move(i));
     }
-    if (!r->unique) stopped_nodes(r, s, active);
+    if (!r->unique) stopped_nodes(r, s);
   }
 
   bool print_whole(const Resource* r, Resource* instance, bool partly, ResourceStatus& s) {
     if (r->unique) return partly || !instance->removed;
-    if (!instance->pending_task.empty() && instance->pending_task != "probe" &&
-        engine::is_primitive(instance))
+    if (pending_ == Pending::kShown && !instance->pending_task.empty() && engine::is_primitive(instance))
       return true;
     if (!partly) return false;
     if (any_of(instance, &Resource::removed, true) || !any_of(instance, &Resource::managed, false) ||
@@ -236,14 +232,17 @@ class Reader {
     return nodes.size() == 1 ? nodes.front() : nullptr;
   }
 
-  void stopped_nodes(Resource* r, ResourceStatus& s, int active) {
-    if (r->clone_max <= active) return;
+  void stopped_nodes(Resource* r, ResourceStatus& s) {
+    if (r->clone_max <= static_cast<int>(s.promoted_on.size() + s.started_on.size())) return;
     std::vector<Node*> running;
     engine::collect_nodes(r, engine::Where::kCurrent, running);
     const Resource* first =
         r->children.empty() ? nullptr : engine::primitives_of(r->children.front()).front();
     for (Node* node : c_.nodes) {
-      if (engine::contains(running, node) || r->allowed.find(node) == nullptr) continue;
+      // An opt-in cluster's constraints have not been read yet: what was probed counts.
+      const bool may_run =
+          r->allowed.empty() ? engine::contains(r->known_on, node) : r->allowed.find(node) != nullptr;
+      if (engine::contains(running, node) || !may_run) continue;
       const std::string failure = first == nullptr ? "" : probe_failure(first, node);
       s.stopped_on.emplace_back(node->name, s.disabled || (first && disabled(const_cast<Resource*>(first)))
                                                 ? "Stopped (disabled)"
@@ -274,6 +273,7 @@ class Reader {
   }
 
   Cluster& c_;
+  Pending pending_;
 };
 
 }  // namespace
@@ -309,19 +309,19 @@ bool ResourceStatus::active() const {
   return std::any_of(children.begin(), children.end(), [](const ResourceStatus& c) { return c.active(); });
 }
 
-ClusterStatus cluster_status(const cib::Document& document, WallTime now) {
+ClusterStatus cluster_status(const cib::Document& document, WallTime now, Pending pending) {
   Cluster cluster;
   cluster.display_only = true;
   Options options;
   options.now = now;
   engine::unpack(cluster, document, options);
-  return Reader(cluster).read();
+  return Reader(cluster, pending).read();
 }
 
 Plan schedule(const cib::Document& document, const Options& options, ClusterStatus& before) {
   Cluster cluster;
   engine::unpack(cluster, document, options);
-  before = Reader(cluster).read();
+  before = Reader(cluster, Pending::kShown).read();
   return engine::make_plan(cluster);
 }
 

@@ -65,8 +65,12 @@ struct ClusterStatus {
   int instances = 0, disabled = 0, blocked = 0;  // Primitive instances.
 };
 
+// Operations under way are part of a resource's state; after a simulation has executed everything else they
+// are left out.
+enum class Pending : std::uint8_t { kShown, kLeftOut };
+
 // `now` decides which failures have expired and which rules apply.
-ClusterStatus cluster_status(const cib::Document& document, WallTime now);
+ClusterStatus cluster_status(const cib::Document& document, WallTime now, Pending pending = Pending::kShown);
 
 // schedule(), and the state that it began from: the document is read once.
 Plan schedule(const cib::Document& document, const Options& options, ClusterStatus& before);

@@ -53,13 +53,15 @@ bool check_op(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
   }
   switch (compare_parameters(c, r, node, op)) {
     case ParameterChange::kNone:
-    case ParameterChange::kUnknown:
       return false;
+    case ParameterChange::kUnknown:  // Nothing says that what it runs with is what is configured.
     case ParameterChange::kReload:
       if (op.interval_ms > 0)
         reschedule_recurring(c, r, std::string(op.task), op.interval_ms, node);
-      else
+      else if (!op.restart_digest.empty())
         reload_resource(c, r, node);
+      else
+        require_anew(c, r, node, op);
       return true;
     case ParameterChange::kRestart:
       require_anew(c, r, node, op);
@@ -94,21 +96,9 @@ void check_history(Cluster& c, Resource* r, Node* node, const ResourceHistory& h
     return;
   }
   if (agent_changed(c, r, node, h.xml, true)) schedule_cleanup(c, r, node, false);
-  int start = -1, stop = -1, by_monitor = -1, by_role = -1, i = -1;
-  for (const auto& op : h.ops) {
-    ++i;
-    if (op.task == "stop" && op.status == 0)
-      stop = i;
-    else if (op.task == "start" || op.task == "migrate_from")
-      start = i;
-    else if (start <= stop && op.task == "monitor" && (op.rc == kOk || op.rc == kRunningPromoted))
-      by_monitor = i;
-    else if (op.task == "promote" || op.task == "demote")
-      by_role = i;
-  }
-  if (start == -1) start = by_role != -1 ? by_role : by_monitor;
+  const auto [start, stop] = active_range(h.ops);
   if (start < stop) return;
-  i = -1;
+  int i = -1;
   for (const auto& op : h.ops) {
     if (++i < start) continue;
     if (op.interval_ms > 0 && (r->maintenance || node->maintenance)) {
@@ -124,23 +114,36 @@ void check_history(Cluster& c, Resource* r, Node* node, const ResourceHistory& h
 
 }  // namespace
 
-void handle_config_changes(Cluster& c) {
-  for (auto& h : c.histories) {
-    if (!h.resource || h.ops.empty()) continue;
-    if (!h.node->maintenance && !node_available(h.node, 0, false, false)) continue;
-    // Connections inside bundles wait until their container has a place.
-    if (c.addresses_by_uname && addresses_by_uname(c, h.resource, h.node)) continue;
-    check_history(c, h.resource, h.node, h);
+namespace {
+
+// An entry speaks of all that go by its name: of an anonymous clone those instances that the history calls
+// so.
+void check_histories(Cluster& c, bool deferred) {
+  std::unordered_map<std::string_view, std::vector<Resource*>> named;
+  for (auto& r : c.resource_store) {
+    if (!is_primitive(&r)) continue;
+    named[r.id].push_back(&r);
+    if (!r.history_name.empty() && r.history_name != r.id) named[r.history_name].push_back(&r);
+  }
+  for (Node* node : c.nodes) {
+    if (!node->maintenance && !node_available(node, 0, false, false)) continue;
+    for (const auto* h : node->history) {
+      if (h->ops.empty()) continue;
+      const auto found = named.find(h->id);
+      if (found == named.end()) continue;
+      for (Resource* r : found->second)
+        // Connections inside bundles wait until their container has a place.
+        if ((c.addresses_by_uname && addresses_by_uname(c, r, node)) == deferred)
+          check_history(c, r, node, *h);
+    }
   }
 }
 
+}  // namespace
+
+void handle_config_changes(Cluster& c) { check_histories(c, false); }
 void check_deferred_changes(Cluster& c) {
-  if (!c.addresses_by_uname) return;
-  for (auto& h : c.histories) {
-    if (!h.resource || h.ops.empty()) continue;
-    if (!h.node->maintenance && !node_available(h.node, 0, false, false)) continue;
-    if (addresses_by_uname(c, h.resource, h.node)) check_history(c, h.resource, h.node, h);
-  }
+  if (c.addresses_by_uname) check_histories(c, true);
 }
 
 }  // namespace systole::pengine::engine

@@ -11,19 +11,25 @@
 
 namespace systole::pengine::engine {
 
+namespace {
+// The name of what is in a clone means the clone.
+Resource* named(const Cluster& c, std::string_view id) {
+  Resource* r = c.find_resource(id);
+  return r && r->id != id ? top(r) : r;
+}
+}  // namespace
+
 std::vector<Resource*> resolve(Cluster& c, std::string_view id, const std::string&) {
-  if (Resource* r = c.find_resource(id); r && (r->def->id == id || r->id == id)) {
-    // A reference to a clone's primitive means the clone.
-    return {r->instance >= 0 || (r->parent && r->id != id) ? r : r};
-  }
+  if (Resource* r = named(c, id)) return {r};
   std::vector<Resource*> out;
+  const auto add = [&](const std::string& each) {
+    if (Resource* r = named(c, each)) out.push_back(r);
+  };
   if (auto t = c.template_users.find(id); t != c.template_users.end())
-    for (const auto& user : t->second)
-      if (Resource* r = c.find_resource(user)) out.push_back(r);
+    for (const auto& user : t->second) add(user);
   if (!out.empty()) return out;
   if (auto t = c.tags.find(id); t != c.tags.end())
-    for (const auto& ref : t->second.refs)
-      if (Resource* r = c.find_resource(ref)) out.push_back(r);
+    for (const auto& ref : t->second.refs) add(ref);
   return out;
 }
 
@@ -216,6 +222,7 @@ void enforce_ticket(Cluster& c, Resource* r, const TicketDependency& d) {
   }
   using Loss = TicketDependency::Loss;
   const bool promoted_only = d.role == Role::kPromoted;
+  const bool role_matches = d.role == Role::kUnknown || d.role == r->role;
   if (!t.granted && !r->running_on.empty()) {
     switch (d.loss) {
       case Loss::kStop:
@@ -225,20 +232,16 @@ void enforce_ticket(Cluster& c, Resource* r, const TicketDependency& d) {
         if (!promoted_only) ban_everywhere(c, r);
         break;
       case Loss::kFence: {
-        if (promoted_only && r->role != Role::kPromoted) break;
+        if (!role_matches) break;
         ban_everywhere(c, r);
         const auto where = r->running_on;
         for (Node* n : where) fence_node(c, n, "deadman ticket was lost", false);
         break;
       }
       case Loss::kFreeze:
-        if (!promoted_only) {
-          r->managed = false;
-          r->blocked = true;
-        } else {
-          r->managed = false;
-          r->blocked = true;
-        }
+        if (!role_matches) break;
+        r->managed = false;
+        r->blocked = true;
         break;
     }
   } else if (!promoted_only || d.loss == Loss::kStop) {

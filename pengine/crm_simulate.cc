@@ -180,12 +180,14 @@ Result<void> Report::explanations() {
 
 Result<void> Report::execute() {
   SimulatedFaults faults;
+  faults.keep_traces = true;
   for (const std::string& text : request_.fail) {
     auto op = parse_injected_op(text);
     if (!op) return tl::make_unexpected(op.error());
     faults.operations.push_back(std::move(*op));
   }
-  Simulation simulation = simulate(result_.input, result_.plan, now_, faults);
+  // Its results are the newest of all, whatever moment the document was saved at.
+  Simulation simulation = simulate(result_.input, result_.plan, std::max(now_, request_.clock), faults);
   if (!request_.quiet) {
     gap();
     say("Executing Cluster Transition:");
@@ -193,7 +195,7 @@ Result<void> Report::execute() {
     if (!simulation.complete) say("Transition failed: not every action could be executed");
     date_line();
     gap();
-    status("Revised Cluster Status:", cluster_status(simulation.after, now_), false);
+    status("Revised Cluster Status:", cluster_status(simulation.after, now_, Pending::kLeftOut), false);
   }
   result_.output = std::move(simulation.after);
   return {};

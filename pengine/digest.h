@@ -11,4 +11,7 @@ namespace systole::pengine {
 // a recurring operation keep CRM_meta_timeout.
 std::string op_digest(const std::map<std::string, std::string, std::less<>>& parameters);
 
+// The same of all that an action carries: parameters and meta-attributes.
+std::string operation_digest(const std::map<std::string, std::string, std::less<>>& attributes);
+
 }  // namespace systole::pengine

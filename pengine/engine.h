@@ -198,7 +198,7 @@ void order_probes(Cluster& c);
 void handle_config_changes(Cluster& c);
 void reload_resource(Cluster& c, Resource* r, Node* node);
 void order_remote_connections(Cluster& c);
-bool remote_needs_handling(const Action* a);
+bool connection_failed(const Node* node);  // Of a remote node, and it will not come back elsewhere.
 void fencing_and_shutdowns(Cluster& c);
 void order_stops_before_fencing(Cluster& c, Resource* r, Action* fence);
 void order_vs_fencing(Cluster& c, Resource* r, Action* stonith_op);

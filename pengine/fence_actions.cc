@@ -16,6 +16,7 @@ bool can_fence(Cluster& c, const Node* node) {
   }
   if (!c.config.fencing || !c.config.have_stonith_resource) return false;
   if (c.config.have_quorum || c.config.no_quorum == Config::NoQuorum::kIgnore) return true;
+  if (c.config.fence_remote_without_quorum && is_remote(node)) return true;
   return node && node->online;
 }
 

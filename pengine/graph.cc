@@ -56,13 +56,11 @@ Node* router_for(const Action* a) {
   if (!a->node || !is_guest_or_remote(a->node) || !a->node->remote) return nullptr;
   const Resource* remote = a->node->remote;
   Node *began = current_node(remote), *ended = remote->assigned;
-  const bool recurring = a->task == "monitor" && a->interval_ms > 0;
-  if (recurring) return ended ? ended : began;
   if (!began) return ended;
   if (!ended) return began;
   if (began == ended) return ended;
   // It moves: actions that bring down go through the old place, others through the new one.
-  const bool partial = remote->partial_target != nullptr;
+  const bool partial = !remote->container && remote->partial_target;
   const std::string& t = a->task;
   std::string op = t;
   if (t == "notify") op = meta_or(a->meta, "notify_operation", "");
@@ -136,9 +134,12 @@ pengine::Action render(Cluster& c, const Action* a) {
     const std::string base = clone_id(r);
     // The history may know the instance by another name, as old releases and changed configurations do.
     const std::string& known_as = r->history_name.empty() ? r->id : r->history_name;
-    if (known_as != r->id && a->key.starts_with(r->id)) {
+    if (known_as != r->id) {
       g.internal_key = a->key;
-      g.key = known_as + a->key.substr(r->id.size());
+      g.key = a->task == "notify"
+                  ? fmt::format("{}_{}_notify_{}_0", known_as, meta_or(a->meta, "notify_type", ""),
+                                meta_or(a->meta, "notify_operation", ""))
+                  : op_key(known_as, a->task == "cancel" ? a->cancel_task : a->task, a->interval_ms);
     }
     if (r->removed && known_as != r->id) {
       g.resource = known_as;
@@ -266,6 +267,28 @@ void disable_invalid_orderings(Cluster& c) {
   }
 }
 
+namespace {
+
+// The order in which actions stand in the graph, and in which those that wait for nothing are shown: resource
+// by resource, what was decided last first; a clone's instances before the clone itself.
+void add_in_graph_order(const Resource* r, std::vector<Action*>& out) {
+  const auto own = [&] { out.insert(out.end(), r->actions.rbegin(), r->actions.rend()); };
+  if (!is_clone(r)) own();
+  for (const Resource* child : r->children) add_in_graph_order(child, out);
+  if (is_clone(r)) own();
+}
+
+std::vector<Action*> graph_order(const Cluster& c) {
+  std::vector<Action*> out;
+  out.reserve(c.actions.size());
+  for (const Resource* r : c.resources) add_in_graph_order(r, out);
+  for (auto at = c.actions.rbegin(); at != c.actions.rend(); ++at)
+    if (!(*at)->resource) out.push_back(*at);
+  return out;
+}
+
+}  // namespace
+
 void build_graph(Cluster& c, Graph& graph) {
   graph.cluster_delay = Milliseconds(c.config.cluster_delay_ms);
   graph.stonith_timeout = Milliseconds(c.config.fencing_timeout_ms);
@@ -277,7 +300,7 @@ void build_graph(Cluster& c, Graph& graph) {
   std::vector<int> index(c.actions.size() + 2, -1);  // By Action::id.
   const auto place = [&index](const Action* a) -> int& { return index[static_cast<std::size_t>(a->id)]; };
   std::vector<Action*> in;
-  for (Action* a : c.actions)
+  for (Action* a : graph_order(c))
     if (wanted(a)) {
       place(a) = static_cast<int>(in.size());
       in.push_back(a);

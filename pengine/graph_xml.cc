@@ -29,7 +29,7 @@ pugi::xml_node append(pugi::xml_node parent, const Action& action) {
   node.append_attribute("operation") = action.task.c_str();
   node.append_attribute("operation_key") = action.key.c_str();
   set(node, "internal_operation_key", action.internal_key);
-  if (action.kind != Action::Kind::kPseudo) {
+  if (action.kind != Action::Kind::kPseudo || action.task == "stonith") {
     set(node, "on_node", action.node);
     set(node, "on_node_uuid", action.node_id);
     set(node, "router_node", action.router_node);

@@ -109,8 +109,6 @@ HistoryOp parse_op(pugi::xml_node xml) {
   }
   if (op.key.empty()) op.key = op.id;
   if (const Magic m = parse_key(transition_key); m.ok) op.target_rc = m.target_rc;
-  if (op.target_rc < 0)
-    if (const Magic m = parse_key(op.magic); m.ok) op.target_rc = m.target_rc;
   return op;
 }
 
@@ -122,11 +120,14 @@ bool mask_probe_failure(const HistoryOp& op) {
          (op.status == kExecNotInstalled || op.rc == kNotInstalled || op.rc == kInvalidParam);
 }
 
-int compare_history(const HistoryOp& a, const HistoryOp& b) {
+int compare_history(const HistoryOp& a, const HistoryOp& b, bool same_node) {
   if (a.xml == b.xml) return 0;
   if (a.call_id == -1 && b.call_id == -1) return 0;
-  if (a.call_id >= 0 && b.call_id >= 0 && a.call_id != b.call_id) return a.call_id < b.call_id ? -1 : 1;
+  const std::string_view at = a.xml.attribute("on_node").value(), bt = b.xml.attribute("on_node").value();
+  if (!at.empty() && !bt.empty()) same_node = same_text(at, bt);
   if (a.call_id >= 0 && b.call_id >= 0) {
+    // Call ids count on one node; across nodes only time tells.
+    if (same_node && a.call_id != b.call_id) return a.call_id < b.call_id ? -1 : 1;
     if (a.last_change >= 0 && a.last_change < b.last_change) return -1;
     if (b.last_change >= 0 && a.last_change > b.last_change) return 1;
     return 0;
@@ -138,9 +139,11 @@ int compare_history(const HistoryOp& a, const HistoryOp& b) {
   return 1;
 }
 
-bool is_newer(const HistoryOp& a, const HistoryOp& b) { return compare_history(a, b) > 0; }
-
 void sort_history(std::span<HistoryOp> ops) {
+  // Notifications say nothing of the resource's state; they have no call id, and would stand in the way.
+  const auto rest =
+      std::stable_partition(ops.begin(), ops.end(), [](const HistoryOp& op) { return op.task == "notify"; });
+  ops = {rest, ops.end()};
   // Not a strict weak ordering for pending operations: insertion sort stays defined whatever it says. Where
   // there are several, it starts from one order whatever the document's.
   const auto pending = [](const HistoryOp& op) { return op.call_id == -1; };
@@ -150,6 +153,25 @@ void sort_history(std::span<HistoryOp> ops) {
   for (std::size_t i = 1; i < ops.size(); ++i)
     for (std::size_t j = i; j > 0 && compare_history(ops[j - 1], ops[j]) > 0; --j)
       std::swap(ops[j - 1], ops[j]);
+}
+
+ActiveRange active_range(std::span<const HistoryOp> ops) {
+  ActiveRange range;
+  int by_monitor = -1, by_role = -1, i = -1;
+  for (const auto& op : ops) {
+    ++i;
+    if (op.task == "stop" && op.status == 0)
+      range.stop = i;
+    else if (op.task == "start" || op.task == "migrate_from")
+      range.start = i;
+    else if (by_monitor <= range.stop && op.task == "monitor") {
+      if (op.rc == kOk || op.rc == kRunningPromoted) by_monitor = i;
+    } else if (op.task == "promote" || op.task == "demote") {
+      by_role = i;
+    }
+  }
+  if (range.start == -1) range.start = by_role != -1 ? by_role : by_monitor;
+  return range;
 }
 
 std::string_view strip_instance(std::string_view id) {
@@ -254,15 +276,10 @@ Resource* fake_resource(Cluster& c, const std::string& id, pugi::xml_node xml) {
     if (node->kind == NodeKind::kRemote) {
       node->remote = r;
       r->remote_node = node;
+      node->shutdown = true;  // With its connection the node goes.
     }
   }
-  if (const char* container = xml.attribute("container").value(); *container) {
-    r->removed_filler = true;
-    if (Resource* host = c.find_resource(container)) {
-      r->container = host;
-      host->fillers.push_back(r);
-    }
-  }
+  r->removed_filler = *xml.attribute("container").value() != '\0';
   r->removed = true;
   c.resources.push_back(r);
   return r;
@@ -277,24 +294,6 @@ Resource* removed_resource(Cluster& c, std::string_view id, pugi::xml_node xml) 
     add_location_score(c, r, nullptr, -kInfinity);
   }
   return r;
-}
-
-void active_range(std::span<const HistoryOp> ops, int& start, int& stop) {
-  start = stop = -1;
-  int by_monitor = -1, by_role = -1, i = -1;
-  for (const auto& op : ops) {
-    ++i;
-    if (op.task == "stop" && op.status == 0)
-      stop = i;
-    else if (op.task == "start" || op.task == "migrate_from")
-      start = i;
-    else if (start <= stop && op.task == "monitor") {
-      if (op.rc == kOk || op.rc == kRunningPromoted) by_monitor = i;
-    } else if (op.task == "promote" || op.task == "demote") {
-      by_role = i;
-    }
-  }
-  if (start == -1) start = by_role != -1 ? by_role : by_monitor;
 }
 
 void recurring_of(Cluster& c, Node& node, Resource* r, std::span<const HistoryOp> ops, int start, int stop) {
@@ -437,8 +436,7 @@ void resource_history(Cluster& c, Node& node, ResourceHistory& h) {
   OnFail on_fail = OnFail::kIgnore;
   const HistoryOp* last_failure = nullptr;
   for (auto& op : h.ops) apply_op(c, r, node, op, &last_failure, &on_fail);
-  int start = -1, stop = -1;
-  active_range(h.ops, start, stop);
+  const auto [start, stop] = active_range(h.ops);
   recurring_of(c, node, r, h.ops, start, stop);
   settle(c, r, node, on_fail);
   const Role wanted = target_role(c, r);
@@ -497,39 +495,62 @@ void add_running(Cluster& c, Resource* r, Node* node, bool failed) {
 
 void node_history(Cluster& c, Node& node) {
   for (auto* h : node.history) resource_history(c, node, *h);
+  // What was removed may have lived in a container that was removed too.
+  for (const auto* h : node.history) {
+    Resource* r = h->resource;
+    if (!r || !r->removed_filler || r->container) continue;
+    Resource* host = c.find_resource(h->xml.attribute("container").value());
+    if (!host) continue;
+    r->container = host;
+    host->fillers.push_back(r);
+  }
 }
 
-void index_history(Cluster& c) {
-  // Nodes tend to list the same resources in the same order: the table is asked only where they do not.
-  std::vector<HistoryOfId*> last_order, order;
+namespace {
+
+// Reads the node's lrm_resource elements. Nodes tend to list the same resources in the same order: the table
+// is asked only where they do not. `order`: what this node lists, `last_order` what the one before it did.
+void index_node(Cluster& c, Node& node, pugi::xml_node state, const std::vector<HistoryOfId*>& last_order,
+                std::vector<HistoryOfId*>& order) {
+  node.history_rank = static_cast<int>(c.indexed_nodes++);
   std::vector<HistoryOp> ops;
-  int rank = 0;
+  for (auto xml : state.child("lrm").child("lrm_resources").children("lrm_resource")) {
+    const std::string_view history_of = xml.attribute("id").value();
+    if (c.scope && c.scope->leaves_out(history_of)) continue;
+    auto& h = c.histories.emplace_back();
+    h.node = &node;
+    h.xml = xml;
+    h.id = history_of;
+    ops.clear();
+    for (auto op : xml.children("lrm_rsc_op")) ops.push_back(parse_op(op));
+    auto* memory = static_cast<HistoryOp*>(
+        c.history_memory.allocate(ops.size() * sizeof(HistoryOp), alignof(HistoryOp)));
+    std::uninitialized_copy(ops.begin(), ops.end(), memory);
+    h.ops = {memory, ops.size()};
+    const std::size_t at = order.size();
+    const bool as_before = at < last_order.size() && last_order[at]->entries.front()->id == h.id;
+    h.all = as_before ? last_order[at] : &c.history_of[h.id];
+    order.push_back(h.all);
+    h.all->entries.push_back(&h);
+    node.history.push_back(&h);
+  }
+}
+
+}  // namespace
+
+void index_history(Cluster& c) {
+  std::vector<HistoryOfId*> last_order, order;
   for (auto& [id, state] : c.node_states) {
-    Node* node = c.node_by_id.find(id)->second;
-    node->history_rank = rank++;
     order.swap(last_order);
     order.clear();
-    for (auto xml : state.child("lrm").child("lrm_resources").children("lrm_resource")) {
-      const std::string_view history_of = xml.attribute("id").value();
-      if (c.scope && c.scope->leaves_out(history_of)) continue;
-      auto& h = c.histories.emplace_back();
-      h.node = node;
-      h.xml = xml;
-      h.id = history_of;
-      ops.clear();
-      for (auto op : xml.children("lrm_rsc_op")) ops.push_back(parse_op(op));
-      auto* memory = static_cast<HistoryOp*>(
-          c.history_memory.allocate(ops.size() * sizeof(HistoryOp), alignof(HistoryOp)));
-      std::uninitialized_copy(ops.begin(), ops.end(), memory);
-      h.ops = {memory, ops.size()};
-      const std::size_t at = order.size();
-      const bool as_before = at < last_order.size() && last_order[at]->entries.front()->id == h.id;
-      h.all = as_before ? last_order[at] : &c.history_of[h.id];
-      order.push_back(h.all);
-      h.all->entries.push_back(&h);
-      node->history.push_back(&h);
-    }
+    index_node(c, *c.node_by_id.find(id)->second, state, last_order, order);
   }
+}
+
+void index_history(Cluster& c, Node& node, pugi::xml_node state) {
+  if (!c.node_states.emplace(node.id, state).second) return;
+  std::vector<HistoryOfId*> order;
+  index_node(c, node, state, {}, order);
 }
 
 std::span<ResourceHistory* const> histories_of(const Cluster& c, std::string_view id, const Node* node) {

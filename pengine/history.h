@@ -42,13 +42,20 @@ std::string_view strip_instance(std::string_view id);  // "rsc" of "rsc:1"; else
 HistoryOp parse_op(pugi::xml_node xml);
 // Reads every lrm_resource of the nodes whose state is known.
 void index_history(Cluster& c);
+// The same of a node that was called into being by another one's history.
+void index_history(Cluster& c, Node& node, pugi::xml_node state);
 // What the node remembers under the id.
 std::span<ResourceHistory* const> histories_of(const Cluster& c, std::string_view id, const Node* node);
 void node_history(Cluster& c, Node& node);
 // Sorts as the operations happened.
 void sort_history(std::span<HistoryOp> ops);
-bool is_newer(const HistoryOp& a, const HistoryOp& b);
-int compare_history(const HistoryOp& a, const HistoryOp& b);
+// Places of what began and what ended the last activity; -1: none.
+struct ActiveRange {
+  int start = -1, stop = -1;
+};
+ActiveRange active_range(std::span<const HistoryOp> sorted);
+// Without the operations' word for it: did they run on one node?
+int compare_history(const HistoryOp& a, const HistoryOp& b, bool same_node = true);
 bool is_probe_op(const HistoryOp& op);
 bool mask_probe_failure(const HistoryOp& op);
 void add_running(Cluster& c, Resource* r, Node* node, bool failed);

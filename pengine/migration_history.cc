@@ -13,40 +13,36 @@ std::span<ResourceHistory* const> history_on(const Cluster& c, const Resource* r
   return histories_of(c, history_id(r), node);
 }
 
-// The operation on the node, of a migration the one between the two; with rc >= 0 only if it ended so.
+// The operation on the node, of a migration the one between the two; with rc >= 0 only if it ended so. Of
+// several none is the one.
 const HistoryOp* find_op_on(Cluster& c, const Resource* r, const Node* node, std::string_view task,
                             std::string_view source, std::string_view target, int rc) {
+  const HistoryOp* found = nullptr;
   for (const auto* h : history_on(c, r, node))
     for (const auto& op : h->ops) {
       if (op.task != task || (!source.empty() && op.migrate_source != source) ||
           (!target.empty() && op.migrate_target != target))
         continue;
-      return rc >= 0 && (op.rc != rc || op.status != kExecDone) ? nullptr : &op;
+      if (found) return nullptr;
+      found = &op;
     }
-  return nullptr;
-}
-
-// Newer by call id on one node; across nodes only time tells.
-bool newer(const HistoryOp& a, const HistoryOp& b, bool same) {
-  if (same) return compare_history(a, b) > 0;
-  return a.last_change > b.last_change;
+  return found && rc >= 0 && (found->rc != rc || found->status != kExecDone) ? nullptr : found;
 }
 
 bool non_monitor_after(Cluster& c, const Resource* r, const Node* node, const HistoryOp& op, bool same) {
   for (const auto* h : history_on(c, r, node))
     for (const auto& other : h->ops) {
-      if (other.xml == op.xml ||
-          !(other.task == "start" || other.task == "stop" || other.task == "promote" ||
-            other.task == "demote" || other.task == "migrate_to" || other.task == "migrate_from"))
+      if (other.xml == op.xml || !(other.task == "start" || other.task == "stop" ||
+                                   other.task == "migrate_to" || other.task == "migrate_from"))
         continue;
-      if (newer(other, op, same)) return true;
+      if (compare_history(other, op, same) > 0) return true;
     }
   return false;
 }
 
 bool not_running_after(Cluster& c, const Resource* r, const Node* node, const HistoryOp& op, bool same) {
   const HistoryOp* monitor = find_op_on(c, r, node, "monitor", "", "", kNotRunning);
-  return monitor && newer(*monitor, op, same);
+  return monitor && compare_history(*monitor, op, same) > 0;
 }
 
 bool newer_state(Cluster& c, const Resource* r, const Node* node, const HistoryOp* to, const HistoryOp* from,

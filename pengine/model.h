@@ -417,7 +417,8 @@ struct Config {
   bool fencing = true, startup_fencing = true, symmetric = true, stop_all = false, stop_removed = true;
   bool cancel_removed = true, remove_after_stop = false, maintenance = false, start_failure_fatal = true;
   bool shutdown_lock = false, concurrent_fencing = true, startup_probes = true, have_quorum = false;
-  bool have_watchdog = false, unfencing = false, have_stonith_resource = false, have_remote_nodes = false;
+  bool unfencing = false, have_stonith_resource = false, have_remote_nodes = false;
+  bool fence_remote_without_quorum = false;
   enum class NoQuorum : std::uint8_t { kStop, kFreeze, kIgnore, kDemote, kFence } no_quorum = NoQuorum::kStop;
   enum class Placement : std::uint8_t { kDefault, kUtilization, kMinimal, kBalanced };
   Placement placement = Placement::kDefault;
@@ -474,7 +475,7 @@ struct Cluster {
   std::pmr::monotonic_buffer_resource history_memory;  // Of ResourceHistory::ops.
   std::unordered_map<std::string_view, HistoryOfId> history_of;
   std::map<std::string, pugi::xml_node, std::less<>> node_states;
-  std::vector<Node*> state_order;  // Nodes as the status section lists them.
+  std::size_t indexed_nodes = 0;
 
   std::shared_ptr<Reasons> why;  // Null unless asked for.
   std::vector<Score> scores;

@@ -148,6 +148,13 @@ void post_notify(Cluster& c, Resource* r, Node* node, const Notify& n) {
     if (mon->interval_ms > 0 && mon->task != "cancel") order_actions(n.post_done, mon, kOrdered);
 }
 
+// What starts behind a connection that cannot be started will not start: there is nothing to tell.
+bool waits_for_blocked_connection(const Action* start) {
+  if (!start || !start->node || !start->node->remote) return false;
+  const Action* connect = find_action(start->node->remote->actions, "", "start", nullptr);
+  return connect && !connect->runnable;
+}
+
 void create_for(Cluster& c, Resource* r, const Notify& n) {
   if (!r->children.empty()) {
     for (auto* child : r->children) create_for(c, child, n);
@@ -172,7 +179,8 @@ void create_for(Cluster& c, Resource* r, const Notify& n) {
   }
   if (r->next_role != Role::kStopped && r->assigned && (starts || promotes)) {
     const Action* start = find_action(r->actions, "", "start", nullptr);
-    if (!starts || (start && start->optional)) notify_action(c, r, r->assigned, n.pre, n.pre_done, n);
+    if (waits_for_blocked_connection(start)) return;
+    if (!starts || !start || start->optional) notify_action(c, r, r->assigned, n.pre, n.pre_done, n);
     post_notify(c, r, r->assigned, n);
   }
 }

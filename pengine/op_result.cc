@@ -111,12 +111,7 @@ void remap(Entry& e, OnFail* on_fail, bool expired) {
   }
   if (e.status != kExecDone && e.status != kExecError) return;
   const bool probe = is_probe_op(e.op);
-  if (e.expected < 0) {
-    if (e.rc != kOk && e.rc != kNotRunning && e.rc != kRunningPromoted) e.status = kExecError;
-    e.expected = kOk;
-  } else {
-    e.status = e.rc == e.expected ? kExecDone : kExecError;
-  }
+  e.status = e.expected >= 0 && e.rc == e.expected ? kExecDone : kExecError;
   switch (e.rc) {
     case kOk:
       if (probe && e.expected == kNotRunning) e.status = kExecDone;
@@ -241,15 +236,15 @@ void pending(Entry& e, const HistoryOp* last_failure) {
   }
   if (!e.r->pending_task.empty()) return;
   if (!is_probe_op(e.op)) {
-    e.r->pending_task =
-        e.op.interval_ms > 0 && e.op.task == "monitor" ? "recurring-monitor" : std::string(e.op.task);
+    e.r->pending_task = std::string(e.op.task);
     e.r->pending_node = &e.node;
   }
 }
 
 void failure(Entry& e, OnFail strategy, Role fail_role, const HistoryOp** last_failure, OnFail* on_fail) {
   *last_failure = &e.op;
-  record_failure(e);
+  // In an opt-in cluster an agent may well be missing where its resources are not meant to run.
+  if (e.c.config.symmetric || e.rc != kNotInstalled) record_failure(e);
   if (*on_fail < strategy) *on_fail = strategy;
   Resource* r = e.r;
   if (e.task == "stop") {
@@ -317,7 +312,7 @@ bool affects_state(std::string_view task) {
 void apply_op(Cluster& c, Resource* r, Node& node, HistoryOp& recorded, const HistoryOp** last_failure,
               OnFail* on_fail) {
   if (!affects_state(recorded.task) || recorded.status < kExecPending || recorded.status > kExecMax ||
-      recorded.status == kExecCancelled)
+      recorded.status == kExecCancelled || recorded.rc < 0 || recorded.rc > 255)
     return;
   Entry e{c, r, node, recorded, recorded.task, recorded.rc, recorded.status, recorded.target_rc};
   Resource* whole = r->unique ? r : top(r);

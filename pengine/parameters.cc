@@ -75,10 +75,28 @@ std::string md5(const std::string& text) {
   return hex;
 }
 
+// What the cluster adds to an agent's parameters is none of them.
+bool is_parameter(std::string_view name) {
+  for (const std::string_view added :
+       {"id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"})
+    if (name == added) return false;
+  return !name.starts_with("CRM_meta_");
+}
+
 }  // namespace
 
 std::string op_digest(const std::map<std::string, std::string, std::less<>>& parameters) {
   return md5(digest_text(parameters));
+}
+
+std::string operation_digest(const std::map<std::string, std::string, std::less<>>& attributes) {
+  auto chosen = attributes;
+  std::erase_if(chosen, [](const auto& a) { return !is_parameter(a.first); });
+  const auto interval = attributes.find("CRM_meta_interval");
+  const auto timeout = attributes.find("CRM_meta_timeout");
+  if (interval != attributes.end() && interval->second != "0" && timeout != attributes.end())
+    chosen.insert(*timeout);
+  return op_digest(chosen);
 }
 
 }  // namespace systole::pengine
@@ -112,14 +130,7 @@ Meta digest_parameters(Cluster& c, Resource* r, const Node* node, const std::str
   }
   if (has_remote_params(out))
     if (const std::string name = remote_name_for(c, r, node); !name.empty()) out["addr"] = name;
-  for (auto it = out.begin(); it != out.end();) {
-    if (it->first.starts_with("CRM_meta_") || it->first == "id" || it->first == "crm_feature_set" ||
-        it->first == "op-digest" || it->first == "on_node" || it->first == "on_node_uuid" ||
-        it->first == "pcmk_external_ip")
-      it = out.erase(it);
-    else
-      ++it;
-  }
+  out.erase_if([](const auto& p) { return !is_parameter(p.first); });
   if (interval_ms > 0) {
     const OpDef* op = find_op(r, task, interval_ms, true);
     const Meta m = op_meta(c, r, node, task, interval_ms, op);

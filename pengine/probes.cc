@@ -135,10 +135,7 @@ bool create_probes_of(Cluster& c, const std::vector<Resource*>& list, Node* node
 void schedule_probes(Cluster& c) {
   for (Node* node : c.nodes) {
     if (!node->online) {
-      // A connection that failed and cannot come back elsewhere.
-      if (is_remote(node) && node->remote && node->remote->failed && node->remote->managed &&
-          !node->remote->assigned && !node->remote->running_on.empty() && node->unclean)
-        fence_node(c, node, "the connection is unrecoverable", false);
+      if (connection_failed(node)) fence_node(c, node, "the connection is unrecoverable", false);
       continue;
     }
     if (node->unclean || !node->discovery_enabled) continue;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "pengine/digest.h"
+
 namespace systole::pengine::test {
 
 class RandomCluster {
@@ -167,12 +169,17 @@ class RandomCluster {
     return fmt::format(
         R"(<lrm_rsc_op id="{0}_{1}_{2}" operation_key="{0}_{1}_{2}" operation="{1}" interval="{2}" call-id="{3}" )"
         R"(transition-key="{3}:1:{5}:u" transition-magic="{6}:{4};{3}:1:{5}:u" rc-code="{4}" op-status="{6}" )"
-        R"(last-rc-change="{7}"/>)",
+        R"(last-rc-change="{7}" op-digest="{8}"/>)",
         id, task, interval, pending ? -1 : call, pending ? 193 : rc, expected,
         pending                                ? -1
         : rc == expected || rc == 0 || rc == 7 ? 0
                                                : 4,
-        1900 + pick(100));
+        1900 + pick(100), digest(interval));
+  }
+  // Of what these operations run with: nothing but, of the recurring ones, their timeout.
+  static std::string digest(int interval) {
+    return interval == 0 ? operation_digest({})
+                         : operation_digest({{"CRM_meta_interval", "10000"}, {"CRM_meta_timeout", "20000"}});
   }
 
   std::mt19937_64 random_;

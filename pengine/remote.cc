@@ -34,12 +34,15 @@ void then_stop(Cluster& c, Action* first, Resource* then, std::uint32_t extra) {
                kGuestAllowed | extra);
 }
 
+// What migrates to or from the node has the connection up, as what stops there has.
+bool migrates(const Action* a) { return a->task == "migrate_to" || a->task == "migrate_from"; }
+
 void over_remote(Cluster& c, Action* a) {
   Resource* r = a->node->remote;
   const Link link = link_of(a->node);
   if (a->task == "start" || a->task == "promote") {
     start_then(c, r, a, link == Link::kFailed ? kFirstImpliesThen : 0u);
-  } else if (a->task == "stop") {
+  } else if (a->task == "stop" || migrates(a)) {
     if (link == Link::kAlive)
       then_stop(c, a, r, kThenImpliesFirst);
     else if (link == Link::kFailed)
@@ -68,14 +71,20 @@ void over_guest(Cluster& c, Action* a) {
   if (a->task == "start" || a->task == "promote") {
     start_then(c, container, a, kFirstImpliesThen);
     start_then(c, r, a, 0);
-  } else if (a->task == "stop" || a->task == "demote") {
+  } else if (a->task == "stop" || a->task == "demote" || migrates(a)) {
     if (!container->failed) then_stop(c, a, r, 0);
-  } else {
-    start_then(c, r, a, a->interval_ms > 0 ? kFirstImpliesThen : 0u);
+  } else if (a->interval_ms == 0) {
+    start_then(c, r, a, 0);
+  } else if (a->task != "cancel") {
+    start_then(c, r, a, kFirstImpliesThen);
   }
 }
 
 }  // namespace
+
+bool connection_failed(const Node* node) {
+  return is_remote(node) && node->remote && link_of(node) == Link::kFailed;
+}
 
 void order_remote_connections(Cluster& c) {
   if (!c.config.have_remote_nodes) return;

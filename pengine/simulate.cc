@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
+
+#include "pengine/digest.h"
 
 namespace systole::pengine {
 namespace {
 
-constexpr const char* kUuid = "00000000-0000-0000-0000-000000000000";
+// Marks results that nobody's transition asked for, as in Pacemaker.
+constexpr const char* kUuid = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
 pugi::xml_node child_with(pugi::xml_node parent, const char* element, const char* attribute,
                           const std::string& value) {
@@ -41,10 +45,11 @@ std::int64_t number(std::string_view text, std::int64_t fallback = 0) {
 
 // One executed operation, on its way into the history.
 struct Record {
-  std::string resource, agent_class, provider, type, node, node_id, task;
+  std::string name, resource, agent_class, provider, type, node, node_id,
+      task;  // name: as the history knows it
   std::int64_t interval_ms = 0;
-  int rc = 0, target_rc = 0, action_id = 0;
-  std::string migrate_source, migrate_target, long_id, known_as;
+  int rc = 0, target_rc = 0;
+  std::string migrate_source, migrate_target, digest;
   bool failed() const { return rc != target_rc; }
 };
 
@@ -61,52 +66,76 @@ pugi::xml_node node_state(cib::Document& document, const std::string& node, cons
   return state;
 }
 
-int next_call_id(pugi::xml_node lrm_resources) {
+// Newer than all that the resource's history has.
+int next_call_id(pugi::xml_node resource) {
   int most = 0;
-  for (const pugi::xml_node r : lrm_resources.children("lrm_resource")) {
-    for (const pugi::xml_node op : r.children("lrm_rsc_op"))
-      most = std::max(most, op.attribute("call-id").as_int());
-  }
+  for (const pugi::xml_node op : resource.children("lrm_rsc_op"))
+    most = std::max(most, op.attribute("call-id").as_int());
   return most + 1;
 }
 
-void record(cib::Document& document, const Record& r, WallTime now) {
-  pugi::xml_node state = node_state(document, r.node, r.node_id);
+pugi::xml_node history_of(pugi::xml_node state, const Record& r) {
   pugi::xml_node lrm = child_or_new(state, "lrm");
   if (!lrm.attribute("id")) set(lrm, "id", state.attribute("id").value());
   pugi::xml_node resources = child_or_new(lrm, "lrm_resources");
-  const int call = next_call_id(resources);
-  // An instance keeps the name under which the history knows it.
-  pugi::xml_node resource;
-  if (!r.known_as.empty()) resource = child_with(resources, "lrm_resource", "id", r.known_as);
-  if (!resource && !r.long_id.empty()) resource = child_with(resources, "lrm_resource", "id", r.long_id);
-  if (!resource) resource = child_with(resources, "lrm_resource", "id", r.resource);
-  if (!resource) {
-    resource = resources.append_child("lrm_resource");
-    set(resource, "id", r.resource);
-    set(resource, "class", r.agent_class);
-    if (!r.provider.empty()) set(resource, "provider", r.provider);
-    set(resource, "type", r.type);
+  // Of two entries with one id neither is the one that is meant.
+  const auto only = [&](const std::string& id) {
+    const pugi::xml_node found = child_with(resources, "lrm_resource", "id", id);
+    for (pugi::xml_node next = found.next_sibling("lrm_resource"); next;
+         next = next.next_sibling("lrm_resource"))
+      if (next.attribute("id").value() == id) return pugi::xml_node();
+    return found;
+  };
+  pugi::xml_node resource = only(r.name);
+  if (!resource) resource = only(r.resource);
+  if (resource) return resource;
+  resource = resources.append_child("lrm_resource");
+  set(resource, "id", r.resource);
+  set(resource, "class", r.agent_class);
+  if (!r.provider.empty()) set(resource, "provider", r.provider);
+  set(resource, "type", r.type);
+  return resource;
+}
+
+// The ids under which a result is kept: a failure stays beside the last operation, a recurring one has its
+// own, and so have the halves of a migration, which matter for what happens on other nodes.
+std::vector<std::string> entry_ids(const std::string& name, const Record& r, const std::string& key) {
+  if (r.task == "migrate_to" || r.task == "migrate_from") return {key};
+  if (r.failed()) {
+    std::vector<std::string> ids{name + "_last_failure_0"};
+    if (r.interval_ms == 0) ids.push_back(name + "_last_0");
+    return ids;
   }
-  // What was pending has its result now.
+  return {r.interval_ms > 0 ? key : name + "_last_0"};
+}
+
+void remove_pending(pugi::xml_node resource) {
   for (pugi::xml_node op = resource.child("lrm_rsc_op"); op;) {
     const pugi::xml_node next = op.next_sibling("lrm_rsc_op");
     if (std::string_view(op.attribute("op-status").value()) == "-1") resource.remove_child(op);
     op = next;
   }
+}
+
+void record(cib::Document& document, const Record& r, WallTime now, bool keep_pending) {
+  pugi::xml_node resource = history_of(node_state(document, r.node, r.node_id), r);
+  if (!keep_pending) remove_pending(resource);
+  const int call = next_call_id(resource);
   const std::string name = resource.attribute("id").value();
-  const std::string key = fmt::format("{}_{}_{}", name, r.task, r.interval_ms);
-  const std::string id = r.interval_ms > 0 ? key : name + "_last_0";
-  std::vector<std::string> ids{id};
-  if (r.failed()) ids.push_back(name + "_last_failure_0");
-  for (const std::string& op_id : ids) {
-    if (pugi::xml_node old = child_with(resource, "lrm_rsc_op", "id", op_id)) resource.remove_child(old);
-    pugi::xml_node op = resource.append_child("lrm_rsc_op");
+  // What was reloaded is as if it had been started so.
+  const bool reload = r.task == "reload" || r.task == "reload-agent";
+  const std::string task = !reload ? r.task : r.failed() ? "monitor" : "start";
+  const std::string key = fmt::format("{}_{}_{}", name, task, r.interval_ms);
+  for (const std::string& op_id : entry_ids(name, r, key)) {
+    pugi::xml_node op = child_with(resource, "lrm_rsc_op", "id", op_id);
+    if (!op) op = resource.append_child("lrm_rsc_op");
+    while (op.remove_attribute(op.first_attribute())) {
+    }
     set(op, "id", op_id);
     set(op, "operation_key", key);
-    set(op, "operation", r.task);
+    set(op, "operation", task);
     set(op, "crm_feature_set", document.root().attribute("crm_feature_set").as_string("3.20.0"));
-    const std::string transition = fmt::format("{}:0:{}:{}", r.action_id, r.target_rc, kUuid);
+    const std::string transition = fmt::format("1:{}:{}:{}", call, r.target_rc, kUuid);
     set(op, "transition-key", transition);
     set(op, "transition-magic", fmt::format("{}:{};{}", r.failed() ? 4 : 0, r.rc, transition));
     set(op, "on_node", r.node);
@@ -117,6 +146,7 @@ void record(cib::Document& document, const Record& r, WallTime now) {
     set(op, "last-rc-change", std::to_string(epoch_seconds(now)));
     set(op, "exec-time", "0");
     set(op, "queue-time", "0");
+    if (!r.digest.empty()) set(op, "op-digest", r.digest);
     if (!r.migrate_source.empty()) set(op, "migrate_source", r.migrate_source);
     if (!r.migrate_target.empty()) set(op, "migrate_target", r.migrate_target);
   }
@@ -148,34 +178,31 @@ void count_failure(cib::Document& document, const Record& r, WallTime now) {
 class Runner {
  public:
   Runner(const cib::Document& before, const Plan& plan, WallTime now, const SimulatedFaults& faults)
-      : graph_(plan.graph), now_(now), faults_(faults), result_{{}, before.clone(), true} {}
+      : graph_(plan.graph), now_(now), faults_(faults), result_{{}, before.clone(), true} {
+    for (const pugi::xml_node state : before.root().child("status").children("node_state"))
+      for (const pugi::xml_node r : state.child("lrm").child("lrm_resources").children("lrm_resource"))
+        known_.emplace(r.attribute("id").value());
+  }
 
   Simulation go() {
-    std::vector<int> synapse_of(graph_.actions.size(), -1);
-    enum class State : std::uint8_t { kWaiting, kDone, kFailed };
-    std::vector<State> state(graph_.actions.size(), State::kWaiting);
-    bool progress = true;
-    bool aborted = false;
-    while (progress && !aborted) {
+    std::vector<bool> done(graph_.actions.size()), tried(graph_.actions.size());
+    for (bool progress = true; progress;) {
       progress = false;
       for (const Synapse& synapse : graph_.synapses) {
-        State& mine = state[static_cast<std::size_t>(synapse.action)];
-        if (mine != State::kWaiting) continue;
-        const bool ready = std::all_of(synapse.inputs.begin(), synapse.inputs.end(), [&](int input) {
-          return state[static_cast<std::size_t>(input)] == State::kDone;
-        });
+        const auto at = static_cast<std::size_t>(synapse.action);
+        const Action& action = graph_.actions[at];
+        if (tried[at] || (aborted_ && action.kind != Action::Kind::kPseudo)) continue;
+        const bool ready = std::all_of(synapse.inputs.begin(), synapse.inputs.end(),
+                                       [&](int input) { return done[static_cast<std::size_t>(input)]; });
         if (!ready) continue;
-        const Action& action = graph_.actions[static_cast<std::size_t>(synapse.action)];
-        const bool ok = execute(action);
-        mine = ok ? State::kDone : State::kFailed;
-        aborted = aborted || (!ok && !faults_.go_on);
-        if (ok && action.kind != Action::Kind::kPseudo) ++result_.executed;
-        progress = true;
+        tried[at] = progress = true;
+        done[at] = execute(action);
+        aborted_ = aborted_ || (!done[at] && !faults_.go_on);
+        if (done[at] && action.kind != Action::Kind::kPseudo) ++result_.executed;
       }
     }
-    for (const Synapse& synapse : graph_.synapses) {
-      if (state[static_cast<std::size_t>(synapse.action)] != State::kDone) result_.complete = false;
-    }
+    for (const Synapse& synapse : graph_.synapses)
+      if (!done[static_cast<std::size_t>(synapse.action)]) result_.complete = false;
     return std::move(result_);
   }
 
@@ -240,12 +267,19 @@ class Runner {
     }
   }
 
+  // A clone's instance goes by the name that is in any history: the clone's, or its own.
+  std::string name_of(const Action& action) const {
+    return action.long_id.empty() || known_.contains(action.resource) ? action.resource : action.long_id;
+  }
+
   bool execute_resource(const Action& action) {
     const std::int64_t interval = number(attribute_of(action, "CRM_meta_interval"));
-    say(fmt::format("Resource action: {:<15} {}{} on {}", action.resource, action.task,
-                    interval > 0 ? fmt::format("={}", interval) : "", action.node));
+    const std::string name = name_of(action);
+    say(fmt::format("Resource action: {:<15} {}{} on {}", name, action.task,
+                    interval > 0 && action.task != "delete" ? fmt::format("={}", interval) : "",
+                    action.node));
     if (action.task == "delete") {
-      remove_history(action);
+      if (pugi::xml_node r = history(action); r && !faults_.keep_traces) r.parent().remove_child(r);
       return true;
     }
     if (action.task == "cancel") {
@@ -253,23 +287,20 @@ class Runner {
       return true;
     }
     if (action.task == "notify" || action.task == "clear_failcount") return true;
-    Record r{action.resource, action.agent_class, action.provider, action.agent_type,
-             action.node,     action.node_id,     action.task,     interval};
-    r.action_id = action.id;
-    r.long_id = action.long_id;
-    const std::string tail = fmt::format("_{}_{}", action.task, interval);
-    if (action.key.ends_with(tail)) r.known_as = action.key.substr(0, action.key.size() - tail.size());
+    Record r{name,        action.resource, action.agent_class, action.provider, action.agent_type,
+             action.node, action.node_id,  action.task,        interval};
     r.target_rc = static_cast<int>(number(attribute_of(action, "CRM_meta_op_target_rc")));
     r.rc = r.target_rc;
+    r.digest = operation_digest({action.attributes.begin(), action.attributes.end()});
     r.migrate_source = attribute_of(action, "CRM_meta_migrate_source");
     r.migrate_target = attribute_of(action, "CRM_meta_migrate_target");
     const auto wanted =
         std::find_if(faults_.operations.begin(), faults_.operations.end(), [&](const InjectedOp& op) {
-          return op.resource == r.resource && op.task == r.task && op.interval_ms == r.interval_ms &&
-                 op.node == r.node;
+          return (op.resource == r.name || op.resource == r.resource) && op.task == r.task &&
+                 op.interval_ms == r.interval_ms && op.node == r.node;
         });
     if (wanted != faults_.operations.end()) r.rc = wanted->rc;
-    record(result_.after, r, now_);
+    record(result_.after, r, now_, faults_.keep_traces);
     if (r.failed()) {
       count_failure(result_.after, r, now_);
       ++result_.failed;
@@ -277,26 +308,25 @@ class Runner {
     return !r.failed();
   }
 
-  pugi::xml_node history_of(const Action& action) {
-    return child_with(
-        node_state(result_.after, action.node, action.node_id).child("lrm").child("lrm_resources"),
-        "lrm_resource", "id", action.resource);
-  }
-  void remove_history(const Action& action) {
-    if (pugi::xml_node r = history_of(action)) r.parent().remove_child(r);
+  pugi::xml_node history(const Action& action) {
+    const auto resources =
+        node_state(result_.after, action.node, action.node_id).child("lrm").child("lrm_resources");
+    const auto named = child_with(resources, "lrm_resource", "id", name_of(action));
+    return named ? named : child_with(resources, "lrm_resource", "id", action.resource);
   }
   void cancel(const Action& action, std::int64_t interval) {
-    pugi::xml_node r = history_of(action);
+    pugi::xml_node r = history(action);
     std::string task = attribute_of(action, "CRM_meta_operation");
     if (task.empty()) task = "monitor";
-    if (pugi::xml_node op =
-            child_with(r, "lrm_rsc_op", "id", fmt::format("{}_{}_{}", action.resource, task, interval)))
-      r.remove_child(op);
+    const std::string key = fmt::format("{}_{}_{}", r.attribute("id").value(), task, interval);
+    if (pugi::xml_node op = child_with(r, "lrm_rsc_op", "id", key)) r.remove_child(op);
   }
 
   const Graph& graph_;
   WallTime now_;
   const SimulatedFaults& faults_;
+  std::set<std::string, std::less<>> known_;  // Names in the history.
+  bool aborted_ = false;                      // Something failed: nothing new is begun.
   Simulation result_;
 };
 
@@ -360,6 +390,7 @@ Result<void> inject_op(cib::Document& document, const InjectedOp& op, WallTime n
   });
   if (!primitive) return fail(Errc::kNotFound, "resource {} is not configured", op.resource);
   Record r{op.resource,
+           op.resource,
            primitive.attribute("class").value(),
            primitive.attribute("provider").value(),
            primitive.attribute("type").value(),
@@ -368,7 +399,7 @@ Result<void> inject_op(cib::Document& document, const InjectedOp& op, WallTime n
            op.task,
            op.interval_ms,
            op.rc};
-  record(document, r, now);
+  record(document, r, now, true);
   if (r.failed()) count_failure(document, r, now);
   return {};
 }

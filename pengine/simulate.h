@@ -32,6 +32,9 @@ struct SimulatedFaults {
   std::set<std::string> unfenceable;   // Nodes whose fencing fails.
   // A failed operation holds up only what waits for it. Otherwise it ends the transition, as in crm_simulate.
   bool go_on = false;
+  // As crm_simulate has it: what is deleted, and what was pending under a name of its own, stays in the
+  // history.
+  bool keep_traces = false;
 };
 Simulation simulate(const cib::Document& before, const Plan& plan, WallTime now,
                     const SimulatedFaults& faults = {});

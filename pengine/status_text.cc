@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "pengine/model.h"
+
 namespace systole::pengine {
 namespace {
 
@@ -17,7 +19,8 @@ class Printer {
   }
   void list(int indent, const std::string& title, std::vector<std::string> names) {
     if (names.empty()) return;
-    std::sort(names.begin(), names.end());
+    std::sort(names.begin(), names.end(),
+              [](const auto& a, const auto& b) { return engine::compare_numeric(a, b) < 0; });
     line(indent, fmt::format("{}: [ {} ]", title, fmt::join(names, " ")));
   }
 

@@ -38,7 +38,8 @@ void unpack_config(Cluster& c) {
   c.dc_id = root.attribute("dc-uuid").value();
   c.cluster_name = c.property({"cluster-name"}, "");
   k.fencing = flag({"fencing-enabled", "stonith-enabled", "stonith_enabled"}, true);
-  k.have_watchdog = flag({"have-watchdog"}, false);
+  // With a watchdog a node can fence itself, whatever devices there are.
+  k.have_stonith_resource = flag({"have-watchdog"}, false);
   k.fencing_action = c.property({"fencing-action", "stonith-action", "stonith_action"}, "reboot");
   if (k.fencing_action == "poweroff") k.fencing_action = "off";
   if (k.fencing_action != "off") k.fencing_action = "reboot";
@@ -49,6 +50,7 @@ void unpack_config(Cluster& c) {
   k.node_pending_timeout_ms = parse_interval_ms(c.property({"node-pending-timeout"}, "0"), 0);
   k.startup_fencing = flag({"startup-fencing", "startup_fencing"}, true);
   k.concurrent_fencing = flag({"concurrent-fencing"}, true);
+  k.fence_remote_without_quorum = flag({"fence-remote-without-quorum"}, false);
   k.symmetric = flag({"symmetric-cluster", "symmetric_cluster"}, true);
   k.stop_all = flag({"stop-all-resources"}, false);
   k.stop_removed = flag({"stop-removed-resources", "stop-orphan-resources", "stop_orphan_resources"}, true);

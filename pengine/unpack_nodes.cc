@@ -89,13 +89,9 @@ std::string guest_name(Cluster& c, const Definition& def) {
   return meta_or(meta, "remote-node", "");
 }
 
-void visit(Cluster& c, Definition& def, Definition* group,
-           std::vector<std::unique_ptr<Definition>>& implied) {
-  for (auto& child : def.children) {
-    std::vector<std::unique_ptr<Definition>> more;
-    visit(c, *child, def.tag == "group" ? &def : nullptr, more);
-    for (auto& m : more) implied.push_back(std::move(m));
-  }
+// Connections stand at top level, wherever the container is that brings its guest.
+void visit(Cluster& c, const Definition& def, std::vector<std::unique_ptr<Definition>>& implied) {
+  for (const auto& child : def.children) visit(c, *child, implied);
   if (def.tag != "primitive") return;
   if (def.agent_class == "ocf" && def.provider == "pacemaker" && def.type == "remote") {
     if (!c.node_by_name.contains(def.id)) create_node(c, def.id, def.id, true, 0);
@@ -108,28 +104,15 @@ void visit(Cluster& c, Definition& def, Definition* group,
   if (!c.node_by_name.contains(guest)) create_node(c, guest, guest, true, 0);
   Meta meta;
   evaluate_sets(def.meta, rule_input(c), meta);
-  (void)group;
   implied.push_back(std::make_unique<Definition>(implicit_remote_definition(guest, def.id, meta)));
 }
 
 }  // namespace
 
 void unpack_remote_nodes(Cluster& c) {
-  std::vector<std::unique_ptr<Definition>> all;
-  for (auto& def : c.definitions) {
-    std::vector<std::unique_ptr<Definition>> implied;
-    visit(c, *def, nullptr, implied);
-    // The connection stands in the same group as its container, or at top level.
-    auto* d = def.get();
-    for (auto& i : implied) {
-      if (d->tag == "group") {
-        d->children.push_back(std::move(i));
-      } else {
-        all.push_back(std::move(i));
-      }
-    }
-  }
-  for (auto& d : all) c.definitions.push_back(std::move(d));
+  std::vector<std::unique_ptr<Definition>> implied;
+  for (const auto& def : c.definitions) visit(c, *def, implied);
+  for (auto& d : implied) c.definitions.push_back(std::move(d));
 }
 
 }  // namespace systole::pengine::engine

@@ -98,8 +98,7 @@ void unpack_requires(Cluster& c, Resource& r) {
     value = "quorum";
   }
   if (value.empty()) {
-    if (r.fence_device ||
-        (r.is_remote_connection && r.variant == Variant::kPrimitive && !r.meta.contains("container")))
+    if (r.fence_device || r.is_remote_connection)
       value = "quorum";
     else if (c.config.unfencing)
       value = "unfencing";
@@ -232,6 +231,38 @@ Resource* create_resource(Cluster& c, Definition* def, Resource* parent, const s
   return &r;
 }
 
+namespace {
+
+// A resource of a class whose agents do not know of instances.
+const Definition* without_instances(const Definition& def) {
+  if (def.tag == "primitive")
+    return def.agent_class == "ocf" || def.agent_class == "stonith" ? nullptr : &def;
+  for (const auto& child : def.children)
+    if (const Definition* found = without_instances(*child)) return found;
+  return nullptr;
+}
+
+// What such resources are in can only be an anonymous clone, and no promotable one.
+void keep_anonymous(Cluster& c, Resource& clone) {
+  const Definition* plain = without_instances(*clone.def);
+  if (!plain) return;
+  if (clone.promotable) {
+    c.error(fmt::format("Ignoring clone {}: resource {} of class {} cannot be promoted", clone.id, plain->id,
+                        plain->agent_class));
+    clone.clone_max = 0;
+  }
+  if (!clone.unique) return;
+  c.warning(fmt::format(
+      "Ignoring globally-unique for {} because {} resources such as {} can be used only as anonymous "
+      "clones",
+      clone.id, plain->agent_class, plain->id));
+  clone.unique = false;
+  clone.clone_node_max = 1;
+  clone.clone_max = std::min(clone.clone_max, static_cast<int>(c.nodes.size()));
+}
+
+}  // namespace
+
 void unpack_clone(Cluster& c, Resource* clone) {
   Resource& r = *clone;
   const Meta& m = r.meta;
@@ -266,6 +297,7 @@ void unpack_clone(Cluster& c, Resource* clone) {
     c.error(fmt::format("Ignoring clone-node-max of {} for anonymous clone {}", r.clone_node_max, r.id));
     r.clone_node_max = 1;
   }
+  keep_anonymous(c, r);
   // A clone's instances prefer to stay, unless told otherwise.
   r.meta.emplace("resource-stickiness", "1");
   r.meta["globally-unique"] = r.unique ? "true" : "false";

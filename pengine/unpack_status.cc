@@ -12,19 +12,21 @@ namespace {
 
 std::string attribute(pugi::xml_node xml, const char* name) { return xml.attribute(name).value(); }
 
-// in_ccm and crmd: a boolean or "online", or since when.
-std::int64_t member_since(pugi::xml_node state) {
+// Since when a node is a member: seconds since the epoch, 0: it is not, -1: nothing is known. A plain "true"
+// means: long enough ago, so that no timeout has run out.
+std::int64_t member_since(const Cluster& c, pugi::xml_node state) {
   const std::string v = attribute(state, "in_ccm");
   if (v.empty()) return -1;
-  if (is_true(v)) return 1;
+  if (is_true(v)) return epoch_seconds(c.now);
   if (is_false(v)) return 0;
-  return parse_int(v).value_or(-1);
+  return std::max<std::int64_t>(parse_int(v).value_or(-1), -1);
 }
+// Since when its controller is connected; 0: it is not.
 std::int64_t online_since(pugi::xml_node state) {
   const std::string v = attribute(state, "crmd");
-  if (v == "online") return 1;
-  if (v.empty() || v == "offline") return 0;
-  return parse_int(v).value_or(0);
+  if (same_text(v, "online")) return 1;
+  if (v.empty() || same_text(v, "offline")) return 0;
+  return std::max<std::int64_t>(parse_int(v).value_or(0), 0);
 }
 
 bool shutdown_requested(const Node& node) {
@@ -32,48 +34,57 @@ bool shutdown_requested(const Node& node) {
   return v && !v->empty() && *v != "0";
 }
 
+// Fencing asked for by a person: a boolean, or since when.
+bool termination_requested(const Node& node) {
+  const auto v = meta_of(node.attributes, "terminate");
+  return v && (is_true(*v) || (!is_false(*v) && parse_int(*v).value_or(0) > 0));
+}
+
 bool online_without_fencing(Cluster& c, pugi::xml_node state, Node& node) {
-  if (member_since(state) <= 0) return false;
+  if (member_since(c, state) <= 0) return false;
   if (online_since(state) > 0) return attribute(state, "join") == "member";
   if (node.expected_up) fence_node(c, &node, "peer is unexpectedly down", false);
   return false;
 }
 
-bool pending_too_long(const Cluster& c, const Node& node, std::int64_t member, std::int64_t online) {
-  if (c.config.node_pending_timeout_ms <= 0 || member <= 1 || online > 0) return false;
-  (void)node;
-  return epoch_seconds(c.now) >= member + c.config.node_pending_timeout_ms / 1000;
+bool pending_too_long(Cluster& c, std::int64_t member, std::int64_t online) {
+  if (c.config.node_pending_timeout_ms <= 0 || member <= 0 || online > 0) return false;
+  const std::int64_t end = member + c.config.node_pending_timeout_ms / 1000;
+  if (epoch_seconds(c.now) >= end) return true;
+  const WallTime t{Seconds(end)};
+  if (!c.recheck_by || t < *c.recheck_by) c.recheck_by = t;
+  return false;
 }
 
+// It is there, and not ready to run anything.
+void still_joining(Node& node) { node.pending = node.standby = true; }
+
 bool online_with_fencing(Cluster& c, pugi::xml_node state, Node& node) {
-  const std::int64_t member = member_since(state), online = online_since(state);
-  const std::string join = attribute(state, "join");
-  std::string expected = attribute(state, "expected");
-  if (expected.empty()) expected = "down";
-  const auto t = meta_of(node.attributes, "terminate");
-  const bool terminate = t && (is_true(*t) || parse_int(*t).value_or(0) > 0);
+  const std::int64_t member = member_since(c, state), online = online_since(state);
+  const std::string join = attribute(state, "join"), expected = attribute(state, "expected");
   if (node.shutdown) return online > 0;
   if (member < 0) {
     fence_node(c, &node, "peer has not been seen by the cluster", false);
-  } else if (join == "nack") {
+    return false;
+  }
+  if (join == "banned") {
     fence_node(c, &node, "peer failed Pacemaker membership criteria", false);
-  } else if (!terminate && expected == "down") {
-    if (pending_too_long(c, node, member, online))
-      fence_node(c, &node, "peer pending timed out on joining the process group", true);
+  } else if (termination_requested(node)) {
+    if (member <= 0 && online <= 0 && join == "down") return false;  // That was done.
+    fence_node(c, &node, "fencing was requested", false);
+  } else if (expected.empty() || expected == "down") {
+    if (pending_too_long(c, member, online))
+      fence_node(c, &node, "peer pending timed out on joining the process group", false);
     else if (member > 0 || online > 0)
-      node.pending = true;
-  } else if (terminate && join == "down" && member == 0 && online == 0) {
-    // Was just shot.
+      still_joining(node);
   } else if (member <= 0) {
     fence_node(c, &node, "peer is no longer part of the cluster", true);
   } else if (online <= 0) {
     fence_node(c, &node, "peer process is no longer available", false);
-  } else if (terminate) {
-    fence_node(c, &node, "termination was requested", false);
   } else if (join == "member") {
     // Active.
-  } else if (join == "pending" || join == "down" || join.empty()) {
-    node.pending = true;
+  } else if (join == "pending" || join == "down") {
+    still_joining(node);
   } else {
     fence_node(c, &node, "peer was in an unknown state", false);
   }
@@ -100,7 +111,7 @@ void determine_remote_online(Cluster&, Node& node) {
   }
   Resource* container = rsc->container;
   Node* host = nullptr;
-  if (container && container->running_on.size() == 1) host = container->running_on.front();
+  if (container && rsc->running_on.size() == 1) host = rsc->running_on.front();
   if (rsc->role == Role::kStarted) node.online = true;
   if (rsc->role == Role::kStarted && rsc->next_role == Role::kStopped) node.shutdown = true;
   if (container && container->failed) {
@@ -138,16 +149,20 @@ void remote_attributes(Cluster& c, Node& node, pugi::xml_node state) {
   }
 }
 
+Node* node_of_state(const Cluster& c, pugi::xml_node state) {
+  auto it = c.node_by_id.find(attribute(state, "id"));
+  return it != c.node_by_id.end() ? it->second : c.find_node(attribute(state, "uname"));
+}
+
 void node_state(Cluster& c, pugi::xml_node state) {
   const std::string id = attribute(state, "id"), name = attribute(state, "uname");
-  auto it = c.node_by_id.find(id);
-  Node* node = it != c.node_by_id.end() ? it->second : c.find_node(name);
+  Node* node = node_of_state(c, state);
   if (!node) {
     if (!id.empty())
       c.warning(fmt::format("Ignoring recorded state for removed node {}", name.empty() ? id : name));
     return;
   }
-  if (c.node_states.emplace(node->id, state).second) c.state_order.push_back(node);
+  c.node_states.emplace(node->id, state);
   if (is_guest_or_remote(node)) {
     if (auto n = parse_int(attribute(state, "node_fenced")); n && *n > 0) node->remote_was_fenced = true;
     if (auto m = parse_int(attribute(state, "node_in_maintenance")); m && *m > 0)
@@ -169,11 +184,11 @@ void node_state(Cluster& c, pugi::xml_node state) {
 // One pass over nodes whose history can be read now. True when any was.
 bool node_histories(Cluster& c, bool fence) {
   bool any = false;
-  for (Node* each : c.state_order) {
-    Node& node = *each;
-    if (node.unpacked) continue;
-    auto it = c.node_states.find(node.id);
-    if (it == c.node_states.end()) continue;
+  for (auto state : c.document->root().child("status").children("node_state")) {
+    Node* found = node_of_state(c, state);
+    if (!found || found->unpacked || !state.attribute("uname")) continue;
+    Node& node = *found;
+    index_history(c, node, state);  // What is in it may have called the node into being only now.
     if (!fence) {
       if (is_guest(&node)) {
         if (node.remote->role != Role::kStarted || node.remote->container->role != Role::kStarted) continue;
@@ -185,12 +200,11 @@ bool node_histories(Cluster& c, bool fence) {
     }
     if (is_guest_or_remote(&node)) {
       determine_remote_online(c, node);
-      remote_attributes(c, node, it->second);
+      remote_attributes(c, node, state);
     }
     node.unpacked = true;
     node_history(c, node);
-    any = true;
-    if (!fence) return true;  // Other histories may depend on it.
+    any = true;  // Other histories may depend on it.
   }
   return any;
 }
@@ -218,7 +232,7 @@ void unpack_status(Cluster& c) {
   index_history(c);
   while (node_histories(c, false)) {
   }
-  node_histories(c, c.config.fencing || false);
+  node_histories(c, c.config.fencing);
   // Containers with failed connections go down where they run.
   for (Resource* container : c.stop_needed)
     if (Node* node = current_node(container)) stop_action(c, container, node, false);
@@ -226,11 +240,7 @@ void unpack_status(Cluster& c) {
   for (Node* node : c.nodes) {
     if (!is_guest_or_remote(node)) continue;
     if (node->shutdown && node->remote) set_next_role(node->remote, Role::kStopped, "remote shutdown");
-    if (!node->unpacked) {
-      determine_remote_online(c, *node);
-      if (auto it = c.node_states.find(node->id); it != c.node_states.end())
-        remote_attributes(c, *node, it->second);
-    }
+    if (!node->unpacked) determine_remote_online(c, *node);
   }
 }
 

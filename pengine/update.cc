@@ -376,21 +376,22 @@ bool is_ancestor(const Resource* child, const Resource* parent) {
   return false;
 }
 
-// Others wait for the whole of a collective: for "running", not "start".
+// Others wait for the whole of a collective: for "running", not "start"; and where it notifies, for its
+// instances having heard of it.
 Action* for_ordering(Action* a) {
   Resource* r = a->resource;
   if (!r || is_primitive(r)) return a;
-  const char* remapped = a->task == "start"     ? "running"
-                         : a->task == "stop"    ? "stopped"
-                         : a->task == "promote" ? "promoted"
-                         : a->task == "demote"  ? "demoted"
-                                                : nullptr;
-  if (!remapped) return a;
-  if (r->notify && r->variant >= Variant::kClone) {
-    const std::string key = fmt::format("{}_confirmed-post_notify_{}_0", r->id, remapped);
-    if (Action* n = find_action(r->actions, key, "", nullptr)) return n;
-  }
-  Action* n = find_action(r->actions, op_key(r->id, remapped, 0), "", nullptr);
+  const std::string_view task = a->task;
+  const std::string_view whole = task == "start" || task == "running"      ? "running"
+                                 : task == "stop" || task == "stopped"     ? "stopped"
+                                 : task == "promote" || task == "promoted" ? "promoted"
+                                 : task == "demote" || task == "demoted"   ? "demoted"
+                                                                           : "";
+  if (whole.empty() || a->interval_ms > 0 || a->key.find("notify") != std::string::npos) return a;
+  const bool notifies = r->notify && (is_clone(r) || is_bundled(r));
+  const std::string key =
+      notifies ? fmt::format("{}_confirmed-post_notify_{}_0", r->id, whole) : op_key(r->id, whole, 0);
+  Action* n = find_action(r->actions, key, "", nullptr);
   return n ? n : a;
 }
 
