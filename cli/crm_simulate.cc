@@ -2,11 +2,16 @@
 // choice. The engine is pengine's; here are its options and files.
 #include "pengine/crm_simulate.h"
 
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+
 #include "cib/saved.h"
 #include "cli/host.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/tools.h"
+#include "pengine/rules.h"
 
 namespace systole::cli {
 namespace {
@@ -14,49 +19,50 @@ namespace {
 using T = Option::Takes;
 
 Manual manual() {
-  return {"show what the cluster would do",
-          "(-L | -x FILE | -p) [options]",
-          {{"Configuration",
-            {{"live-check", 'L', T::kNothing, "", "The running cluster's"},
-             {"xml-file", 'x', T::kValue, "FILE", "A file's (\"-\": standard input)"},
-             {"xml-pipe", 'p', T::kNothing, "", "Standard input"},
-             {"xml-text", 'X', T::kValue, "XML", "The argument"}}},
-           {"What to do",
-            {{"run", 'R', T::kNothing, "", "Decide what would be done"},
-             {"simulate", 'S', T::kNothing, "", "Do it on paper and show what comes of it"},
-             {"in-place", 0, T::kNothing, "", "Keep the result in the file"},
-             {"explain", 0, T::kValue, "RESOURCE",
-              "Say why a resource is where it is, and what would change that"},
-             {"explain-actions", 0, T::kNothing, "",
-              "Say why each action is to be done, and what it waits for"}}},
-           {"Suppose that",
-            {{"node-up", 'u', T::kValue, "NODE", "a node comes online"},
-             {"node-down", 'd', T::kValue, "NODE", "a node leaves"},
-             {"node-fail", 'f', T::kValue, "NODE", "a node fails"},
-             {"op-inject", 'i', T::kValue, "RSC_TASK_INTERVAL@NODE=RC", "an operation has had this result"},
-             {"op-fail", 'F', T::kValue, "RSC_TASK_INTERVAL@NODE=RC", "an operation will have this result"},
-             {"set-datetime", 't', T::kValue, "SECONDS", "it is this time"},
-             {"quorum", 'q', T::kValue, "yes|no", "there is quorum, or not"},
-             {"watchdog", 'w', T::kValue, "yes|no", nullptr},
-             {"ticket-grant", 'g', T::kValue, "TICKET", "a ticket is granted"},
-             {"ticket-revoke", 'r', T::kValue, "TICKET", "a ticket is revoked"},
-             {"ticket-standby", 'b', T::kValue, "TICKET", "a ticket is in standby"},
-             {"ticket-activate", 'e', T::kValue, "TICKET", "a ticket is active"}}},
-           {"Show and save",
-            {{"show-scores", 's', T::kNothing, "", "Scores"},
-             {"show-utilization", 'U', T::kNothing, "", "Utilization"},
-             {"save-graph", 'G', T::kValue, "FILE", "The transition graph as XML"},
-             {"save-dotfile", 'D', T::kValue, "FILE", "The transition graph for Graphviz"},
-             {"save-input", 'I', T::kValue, "FILE", "The configuration as scheduled"},
-             {"save-output", 'O', T::kValue, "FILE", "The configuration afterwards"},
-             {"all-actions", 'a', T::kNothing, "", nullptr},
-             {"pending", 'j', T::kNothing, "", "Accepted: always shown"},
-             {"profile", 'P', T::kValue, "FOLDER", nullptr},
-             {"repeat", 'N', T::kValue, "TIMES", nullptr}}},
-           output_options()},
-          "  crm_simulate -Ls                       scores now\n"
-          "  crm_simulate -LS --node-fail node1     what if node1 fails?\n"
-          "  crm_simulate -x pe-input.xml -S\n"};
+  return {
+      "show what the cluster would do",
+      "(-L | -x FILE | -p) [options]",
+      {{"Configuration",
+        {{"live-check", 'L', T::kNothing, "", "The running cluster's"},
+         {"xml-file", 'x', T::kValue, "FILE", "A file's (\"-\": standard input)"},
+         {"xml-pipe", 'p', T::kNothing, "", "Standard input"},
+         {"xml-text", 0, T::kValue, "XML", "The argument"}}},
+       {"What to do",
+        {{"run", 'R', T::kNothing, "", "Decide what would be done"},
+         {"simulate", 'S', T::kNothing, "", "Do it on paper and show what comes of it"},
+         {"in-place", 'X', T::kNothing, "", "As --simulate, and keep the result in the file"},
+         {"explain", 0, T::kValue, "RESOURCE",
+          "Say why a resource is where it is, and what would change that"},
+         {"explain-actions", 0, T::kNothing, "",
+          "Say why each action is to be done, and what it waits for"}}},
+       {"Suppose that",
+        {{"node-up", 'u', T::kValue, "NODE", "a node comes online"},
+         {"node-down", 'd', T::kValue, "NODE", "a node leaves"},
+         {"node-fail", 'f', T::kValue, "NODE", "a node fails"},
+         {"op-inject", 'i', T::kValue, "RSC_TASK_INTERVAL@NODE=RC", "an operation has had this result"},
+         {"op-fail", 'F', T::kValue, "RSC_TASK_INTERVAL@NODE=RC", "an operation will have this result"},
+         {"set-datetime", 't', T::kValue, "DATETIME", "it is this time (ISO 8601, or seconds since 1970)"},
+         {"quorum", 'q', T::kValue, "yes|no", "there is quorum, or not"},
+         {"watchdog", 'w', T::kValue, "yes|no", nullptr},
+         {"ticket-grant", 'g', T::kValue, "TICKET", "a ticket is granted"},
+         {"ticket-revoke", 'r', T::kValue, "TICKET", "a ticket is revoked"},
+         {"ticket-standby", 'b', T::kValue, "TICKET", "a ticket is in standby"},
+         {"ticket-activate", 'e', T::kValue, "TICKET", "a ticket is active"}}},
+       {"Show and save",
+        {{"show-scores", 's', T::kNothing, "", "Scores"},
+         {"show-utilization", 'U', T::kNothing, "", "Utilization"},
+         {"save-graph", 'G', T::kValue, "FILE", "The transition graph as XML"},
+         {"save-dotfile", 'D', T::kValue, "FILE", "The transition graph for Graphviz"},
+         {"save-input", 'I', T::kValue, "FILE", "The configuration as scheduled"},
+         {"save-output", 'O', T::kValue, "FILE", "The configuration afterwards"},
+         {"all-actions", 'a', T::kNothing, "", nullptr},
+         {"pending", 'j', T::kNothing, "", "Accepted: always shown"},
+         {"profile", 'P', T::kValue, "FOLDER", "Schedule every XML file in it, and say how long each took"},
+         {"repeat", 'N', T::kValue, "TIMES", "With --profile: each so often"}}},
+       output_options()},
+      "  crm_simulate -Ls                       scores now\n"
+      "  crm_simulate -LS --node-fail node1     what if node1 fails?\n"
+      "  crm_simulate -x pe-input.xml -S\n"};
 }
 
 Result<std::string> given(Context& context, const Parsed& parsed) {
@@ -67,15 +73,24 @@ Result<std::string> given(Context& context, const Parsed& parsed) {
   return context.session().and_then([](auto session) { return session->cib({}); });
 }
 
+// A year has four digits; more are seconds since 1970.
+std::optional<WallTime> moment_of(const std::string& text) {
+  const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+  if (digits && text.size() > 4 && text.size() < 15) return WallTime(Seconds(std::stoll(text)));
+  const auto seconds = pengine::engine::parse_date(text);
+  return seconds ? std::optional(WallTime(Seconds(*seconds))) : std::nullopt;
+}
+
 Result<pengine::SimulationRequest> request_of(const Context& context, const Parsed& parsed) {
   pengine::SimulationRequest request;
   request.clock = context.now();
   if (parsed.has("set-datetime")) {
-    const auto seconds = parse_interval(parsed.value("set-datetime"));
-    if (!seconds) return fail(Errc::kInvalidArgument, "--set-datetime needs a time in Unix seconds");
-    request.now = WallTime(*seconds);
+    request.now = moment_of(parsed.value("set-datetime"));
+    if (!request.now)
+      return fail(Errc::kInvalidArgument, "--set-datetime={}: this is no date and time (ISO 8601)",
+                  parsed.value("set-datetime"));
   }
-  request.execute = parsed.has("simulate");
+  request.execute = parsed.has("simulate") || parsed.has("in-place");
   request.show_scores = parsed.has("show-scores");
   request.show_utilization = parsed.has("show-utilization");
   request.quiet = parsed.has("quiet");
@@ -136,11 +151,41 @@ Result<cib::Document> document_of(Context& context, const Parsed& parsed) {
   return cib::parse_saved(*xml);
 }
 
+// Every XML file of a folder, by name.
+int profile(Context& context, const Parsed& parsed) {
+  const std::filesystem::path folder = parsed.value("profile");
+  std::error_code error;
+  std::vector<std::filesystem::path> files;
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    if (at->path().extension() == ".xml") files.push_back(at->path());
+  if (error)
+    return report(context, Error{Errc::kNotFound, fmt::format("{}: {}", folder.string(), error.message())});
+  std::sort(files.begin(), files.end());
+  const int times = std::max(1, std::atoi(parsed.value("repeat").c_str()));
+  context.console->out("Timings:\n");
+  for (const auto& file : files) {
+    const auto document =
+        read_file(file.string()).and_then([](const std::string& xml) { return cib::parse_saved(xml); });
+    if (!document) {
+      report(context, document.error());
+      continue;
+    }
+    pengine::Options options;
+    options.now = pengine::execution_date(*document).value_or(context.now());
+    const std::clock_t begun = std::clock();
+    for (int i = 0; i < times; ++i) (void)pengine::schedule(*document, options);
+    context.console->out(fmt::format("  * Testing {} ... {:.2f} secs\n", printable(file.string()),
+                                     static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC));
+  }
+  return 0;
+}
+
 }  // namespace
 
 int run_crm_simulate(Context& context) {
   Parsed parsed;
   if (const auto done = begin(context, manual(), parsed)) return *done;
+  if (parsed.has("profile")) return profile(context, parsed);
   const auto request = request_of(context, parsed);
   if (!request) return report(context, request.error());
   auto document = document_of(context, parsed);

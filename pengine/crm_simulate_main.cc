@@ -9,6 +9,7 @@
 
 #include "cib/saved.h"
 #include "pengine/crm_simulate.h"
+#include "pengine/rules.h"
 
 namespace {
 
@@ -29,6 +30,15 @@ void write_all(const std::string& path, const std::string& content) {
   std::ofstream out(path, std::ios::binary);
   out << content;
   if (!out.flush()) throw CLI::ValidationError("cannot write " + path);
+}
+
+// A year has four digits; more are seconds since 1970.
+systole::WallTime moment_of(const std::string& text) {
+  if (text.find_first_not_of("0123456789") == std::string::npos && text.size() > 4)
+    return systole::WallTime(systole::Seconds(std::stoll(text)));
+  const auto seconds = engine::parse_date(text);
+  if (!seconds) throw CLI::ValidationError("--set-datetime", text + " is no date and time (ISO 8601)");
+  return systole::WallTime(systole::Seconds(*seconds));
 }
 
 int run(int argc, char** argv) {
@@ -60,7 +70,7 @@ int run(int argc, char** argv) {
   request.show_scores = scores;
   request.execute = simulate_it;
   request.clock = std::chrono::system_clock::now();
-  if (!date.empty()) request.now = systole::WallTime(systole::Seconds(std::stoll(date)));
+  if (!date.empty()) request.now = moment_of(date);
   auto document = systole::cib::parse_saved(read_all(from_pipe ? "-" : xml_file));
   if (!document) {
     std::fprintf(stderr, "crm_simulate: %s\n", document.error().message.c_str());

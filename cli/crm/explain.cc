@@ -50,17 +50,35 @@ void show(Shell& shell, const DocumentChoice& choice, const std::string& text, p
   shell.out(choice.format == "json" ? cli::json_text(tree) : cli::xml_text(tree));
 }
 
+namespace {
+
+bool explain_transition(Shell& shell, const DocumentChoice& choice, const cib::Document& document,
+                        WallTime now) {
+  pengine::Options options;
+  options.now = now;
+  options.reasons = true;
+  const auto actions = pengine::explain_actions(document, pengine::schedule(document, options));
+  pugi::xml_document tree;
+  pengine::actions_tree(actions, tree.append_child("transition"));
+  show(shell, choice, actions.empty() ? "The cluster has nothing to do.\n" : pengine::actions_text(actions),
+       tree.first_child());
+  return true;
+}
+
+}  // namespace
+
 bool run_explain(Shell& shell, const Invocation& call) {
   Words words = call.args;
   const auto choice = take_document_options(words);
   if (!choice) return shell.error(choice.error());
   std::erase(words, "on");
-  if (words.empty() || words.size() > 2) return shell.usage(call);
+  if (words.size() > 2) return shell.usage(call);
   const auto document = chosen_document(shell, *choice);
   if (!document) return shell.error(document.error());
   pengine::ExplainOptions options;
   if (words.size() == 2) options.node = words[1];
   const auto now = moment(shell, *choice, *document);
+  if (words.empty()) return explain_transition(shell, *choice, *document, now);
   const auto explanation = pengine::explain(*document, now, words[0], options);
   if (!explanation) return shell.error(explanation.error());
   pugi::xml_document tree;

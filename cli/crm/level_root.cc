@@ -91,11 +91,12 @@ constexpr Command kCommands[] = {
      .help = "Structure, references, the agents' parameters and timeouts, and what the scheduler says.",
      .run = run_verify},
     {.name = "explain",
-     .usage = "<resource> [on <node>] [-x <file>] [--output-as=text|json|xml]",
+     .usage = "[<resource> [on <node>]] [-x <file>] [--output-as=text|json|xml]",
      .brief = "why a resource is where it is, and what would change that",
      .help = "Names every constraint, score and failure that counts, node by node, what the cluster is about "
              "to do\n"
              "and why. Every change that is suggested has been tried out on a copy of the configuration.\n"
+             "  explain                           what the cluster is about to do, and what waits for what\n"
              "  explain WebIP                     of the cluster\n"
              "  explain WebIP on node2            only why (not) there\n"
              "  explain WebIP -x pe-input.xml     of a saved configuration\n",
