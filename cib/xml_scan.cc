@@ -17,22 +17,25 @@ class Scanner {
     if (xml_.size() > limit)
       return fail(Errc::kParse, "XML of {} bytes is refused: the limit is {} MiB", xml_.size(), limit >> 20);
     if (auto ok = characters(); !ok) return ok;
-    while (at_ < xml_.size()) {
-      const char c = xml_[at_];
-      if (c == '<') {
-        if (auto ok = markup(); !ok) return ok;
-      } else if (c == '&') {
-        if (auto ok = reference(); !ok) return ok;
-      } else {
-        ++at_;
-      }
+    for (;;) {
+      at_ = next(at_, [](char c) { return c == '<' || c == '&'; });
+      if (at_ == xml_.size()) return {};
+      if (auto ok = xml_[at_] == '<' ? markup() : reference(); !ok) return ok;
     }
-    return {};
   }
 
  private:
   tl::unexpected<Error> bad(std::size_t at, std::string_view what) const {
     return fail(Errc::kParse, "{}: {}", position_in(xml_, at), what);
+  }
+
+  // The first from there on for which it holds, or the end.
+  template <class Predicate>
+  std::size_t next(std::size_t from, Predicate holds) const {
+    const char* const end = xml_.data() + xml_.size();
+    const char* at = xml_.data() + std::min(from, xml_.size());
+    while (at != end && !holds(*at)) ++at;
+    return static_cast<std::size_t>(at - xml_.data());
   }
 
   // Eight characters of ASCII, none of them a control character: nearly all of a document. Per byte: the top
@@ -98,9 +101,10 @@ class Scanner {
     char quote = 0;
     names_.clear();
     names_seen_ = 0;
-    while (++at_ < xml_.size()) {
+    for (;;) {
+      at_ = next(at_ + 1, [](char c) { return kMeaning[static_cast<unsigned char>(c)]; });
+      if (at_ == xml_.size()) return bad(start, "a tag without an end");
       const char c = xml_[at_];
-      if (!kMeaning[static_cast<unsigned char>(c)]) continue;
       if (c == '&') {
         if (auto ok = reference(); !ok) return ok;
         --at_;
@@ -118,7 +122,6 @@ class Scanner {
           return bad(at_, fmt::format("the attribute {} is there twice in one element", name));
       }
     }
-    return bad(start, "a tag without an end");
   }
 
   // What a tag may hold besides names and the text of values.

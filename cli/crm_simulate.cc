@@ -2,6 +2,8 @@
 // choice. The engine is pengine's; here are its options and files.
 #include "pengine/crm_simulate.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
@@ -183,6 +185,9 @@ int profile(Context& context, const Parsed& parsed) {
 }  // namespace
 
 int run_crm_simulate(Context& context) {
+  // The text of the document is as large as all else, and gone before the rest is needed: one heap serves
+  // both.
+  mallopt(M_MMAP_MAX, 0);
   Parsed parsed;
   if (const auto done = begin(context, manual(), parsed)) return *done;
   if (parsed.has("profile")) return profile(context, parsed);

@@ -14,6 +14,7 @@ namespace {
 constexpr Duration kVoidMost = Milliseconds(300);
 constexpr Duration kVoidStep = Milliseconds(10);
 constexpr unsigned kVoidSteps = 10;
+constexpr std::size_t kPatchesMost = 256;  // For the scheduler to follow; beyond, a snapshot is cheaper.
 constexpr Milliseconds kRecheckDefault = std::chrono::minutes(15);
 
 std::string make_uuid(Random& random) {
@@ -158,6 +159,10 @@ void Engine::confirm_down(const std::string& target, const NodeLife& life) {
 // --- When to plan -----------------------------------------------------------------------------------------
 
 void Engine::on_change(const cib::Change& change) {
+  if (!acting_ || change.patch.empty() || (patches_ && patches_->size() == kPatchesMost))
+    patches_.reset();
+  else if (patches_)
+    patches_->emplace_back(change.patch);
   if (!acting_) return;
   const std::string_view client = change.op == nullptr ? std::string_view() : change.op->client;
   if (change.configuration) {
@@ -246,10 +251,27 @@ void Engine::schedule() {
   scheduling_ = true;
   fence_failed_ = false;
   log_.debug("planning: {}", why_);
-  scheduler_.schedule(replica_.document().clone(), ports_.clock->wall(),
-                      [this, generation = ++generation_, alive = alive_](pengine::Plan plan) {
-                        if (*alive) planned(generation, std::move(plan));
-                      });
+  const std::function<void(pengine::Plan)> done = [this, generation = ++generation_,
+                                                   alive = alive_](pengine::Plan plan) {
+    if (*alive) planned(generation, std::move(plan));
+  };
+  const auto refused = [this, generation = generation_, alive = alive_] {
+    if (*alive) replan(generation);
+  };
+  const WallTime now = ports_.clock->wall();
+  if (!patches_ || !scheduler_.schedule_after(*patches_, now, done, refused))
+    scheduler_.schedule(replica_.document().clone(), now, done);
+  patches_.emplace();
+}
+
+// From a snapshot: the scheduler's own document has gone astray.
+void Engine::replan(std::uint64_t generation) {
+  if (generation != generation_) return;
+  log_.error("the scheduler's copy of the CIB does not follow; it gets a new one");
+  patches_.reset();
+  scheduling_ = false;
+  due_ = true;
+  poke();
 }
 
 void Engine::planned(std::uint64_t generation, pengine::Plan plan) {

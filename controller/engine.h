@@ -70,6 +70,7 @@ class Engine {
   void wake_at(Time when);
   void schedule();
   void planned(std::uint64_t generation, pengine::Plan plan);
+  void replan(std::uint64_t generation);
   void begin(pengine::Plan plan);
   void set_recheck(const pengine::Graph& graph);
   TransitionLimits limits(const pengine::Graph& graph) const;
@@ -111,6 +112,8 @@ class Engine {
   bool due_ = false, due_by_status_ = false, poked_ = false, scheduling_ = false, holding_ = false;
   std::string why_;
   std::uint64_t generation_ = 0;  // Of the scheduler run that counts.
+  // What has changed since the scheduler was given the document; null: it has none that could be used.
+  std::optional<std::vector<std::string>> patches_;
   std::optional<Time> void_since_;
   unsigned voids_ = 0;
   std::shared_ptr<unsigned> writes_ = std::make_shared<unsigned>(0);  // Own changes that a plan waits for.

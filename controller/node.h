@@ -30,6 +30,13 @@ class SchedulerPort {
  public:
   virtual ~SchedulerPort() = default;
   virtual void schedule(cib::Document snapshot, WallTime now, std::function<void(pengine::Plan)> done) = 0;
+  // The same of the last snapshot after these patches (cib::Change::patch) and all that were given here
+  // before: most of a plan is then still known, and no document is copied. `refused` instead of `done`, also
+  // on the main loop: they do not fit, a snapshot is needed. False: not to be had here at all.
+  virtual bool schedule_after(const std::vector<std::string>&, WallTime,
+                              const std::function<void(pengine::Plan)>&, const std::function<void()>&) {
+    return false;
+  }
 };
 
 struct NodeStatus {

@@ -5,17 +5,33 @@
 #include <optional>
 #include <thread>
 
+#include "controller/follower.h"
+
 namespace systole::daemon {
 
 struct WorkerScheduler::Shared {
   struct Job {
-    cib::Document snapshot;
+    std::optional<cib::Document> snapshot;  // Before the patches; none: the one that the worker has.
+    std::vector<std::string> patches;
     WallTime now;
     std::function<void(pengine::Plan)> done;
+    std::function<void()> refused;
   };
   explicit Shared(Timers& t) : timers(t) {}
 
+  // On the worker: what is to be said on the main loop.
+  std::function<void()> work(Job job) {
+    if (job.snapshot) follower.take(std::move(*job.snapshot));
+    for (const std::string& patch : job.patches)
+      if (!follower.follow(patch)) return std::move(job.refused);
+    pengine::Options options;
+    options.now = job.now;
+    auto plan = std::make_shared<pengine::Plan>(follower.plan(options));
+    return [done = std::move(job.done), plan] { done(std::move(*plan)); };
+  }
+
   Timers& timers;
+  controller::Follower follower;  // The worker's alone.
   std::mutex mutex;
   std::condition_variable changed;
   std::optional<Job> next;
@@ -32,12 +48,10 @@ WorkerScheduler::WorkerScheduler(Timers& timers) : shared_(std::make_shared<Shar
       Shared::Job job = std::move(*shared->next);
       shared->next.reset();
       lock.unlock();
-      pengine::Options options;
-      options.now = job.now;
-      auto plan = std::make_shared<pengine::Plan>(pengine::schedule(job.snapshot, options));
+      auto answer = shared->work(std::move(job));
       lock.lock();
       if (shared->ended) return;
-      shared->timers.post([done = std::move(job.done), plan] { done(std::move(*plan)); });
+      shared->timers.post(std::move(answer));
     }
   });
 }
@@ -54,8 +68,22 @@ WorkerScheduler::~WorkerScheduler() {
 void WorkerScheduler::schedule(cib::Document snapshot, WallTime now,
                                std::function<void(pengine::Plan)> done) {
   const std::lock_guard lock(shared_->mutex);
-  shared_->next.emplace(Shared::Job{std::move(snapshot), now, std::move(done)});
+  shared_->next.emplace(Shared::Job{std::move(snapshot), {}, now, std::move(done), {}});
   shared_->changed.notify_one();
+}
+
+bool WorkerScheduler::schedule_after(const std::vector<std::string>& patches, WallTime now,
+                                     const std::function<void(pengine::Plan)>& done,
+                                     const std::function<void()>& refused) {
+  const std::lock_guard lock(shared_->mutex);
+  auto& next = shared_->next;
+  if (!next) next.emplace();
+  next->patches.insert(next->patches.end(), patches.begin(), patches.end());
+  next->now = now;
+  next->done = done;
+  next->refused = refused;
+  shared_->changed.notify_one();
+  return true;
 }
 
 }  // namespace systole::daemon

@@ -15,8 +15,11 @@ class WorkerScheduler : public controller::SchedulerPort {
   WorkerScheduler(const WorkerScheduler&) = delete;
   WorkerScheduler& operator=(const WorkerScheduler&) = delete;
 
-  // A request that has not begun when a newer one comes is dropped.
+  // A request that has not begun when a newer one comes is dropped; its patches are not.
   void schedule(cib::Document snapshot, WallTime now, std::function<void(pengine::Plan)> done) override;
+  bool schedule_after(const std::vector<std::string>& patches, WallTime now,
+                      const std::function<void(pengine::Plan)>& done,
+                      const std::function<void()>& refused) override;
 
  private:
   struct Shared;

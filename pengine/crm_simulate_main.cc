@@ -1,5 +1,7 @@
 // crm_simulate as a program of its own: the engine without a cluster, for conformance tests. (The tool that
 // also reads the live cluster is in cli/.)
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
@@ -91,6 +93,9 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // The text of the document is as large as all else, and gone before the rest is needed: one heap serves
+  // both.
+  mallopt(M_MMAP_MAX, 0);
   try {
     return run(argc, argv);
   } catch (const std::exception& e) {

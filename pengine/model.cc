@@ -136,7 +136,8 @@ std::string meta_or(const Meta& meta, std::string_view name, std::string_view fa
 }
 
 std::optional<std::int64_t> parse_int(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  const auto space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+  while (!text.empty() && space(text.front())) text.remove_prefix(1);
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);
   std::int64_t value = 0;
   auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -220,8 +221,10 @@ std::int64_t parse_interval_ms(std::string_view text, std::int64_t fallback) {
 std::string op_key(std::string_view resource, std::string_view task, std::int64_t interval_ms) {
   std::string key;
   key.reserve(resource.size() + task.size() + 12);
-  key.append(resource).append("_").append(task).append("_").append(std::to_string(interval_ms));
-  return key;
+  key.append(resource).append("_").append(task);
+  // Most have none.
+  if (interval_ms == 0) return key.append("_0");
+  return key.append("_").append(std::to_string(interval_ms));
 }
 
 bool is_op_key(std::string_view key, std::string_view resource, std::string_view task) {

@@ -1,6 +1,7 @@
 #include "sim/cluster.h"
 
 #include "base/check.h"
+#include "controller/follower.h"
 
 namespace systole::sim {
 namespace {
@@ -10,18 +11,31 @@ class SimScheduler : public controller::SchedulerPort {
  public:
   SimScheduler(Timers& timers, SeededRandom random) : timers_(timers), random_(random) {}
   void schedule(cib::Document snapshot, WallTime now, std::function<void(pengine::Plan)> done) override {
-    auto document = std::make_shared<cib::Document>(std::move(snapshot));
-    timers_.after(random_.between(Milliseconds(1), Milliseconds(30)),
-                  [document, now, done = std::move(done)] {
-                    pengine::Options options;
-                    options.now = now;
-                    done(pengine::schedule(*document, options));
-                  });
+    follower_.take(std::move(snapshot));
+    answer(now, done);
+  }
+  bool schedule_after(const std::vector<std::string>& patches, WallTime now,
+                      const std::function<void(pengine::Plan)>& done, const std::function<void()>&) override {
+    for (const std::string& patch : patches) check(follower_.follow(patch).has_value());
+    answer(now, done);
+    return true;
   }
 
  private:
+  // What is left out of a plan because nothing changed must make no difference.
+  void answer(WallTime now, const std::function<void(pengine::Plan)>& done) {
+    pengine::Options options;
+    options.now = now;
+    auto plan = std::make_shared<pengine::Plan>(follower_.plan(options));
+    const pengine::Plan scratch = pengine::schedule(follower_.document(), options);
+    check(plan->graph.to_xml(0) == scratch.graph.to_xml(0));
+    timers_.after(random_.between(Milliseconds(1), Milliseconds(30)),
+                  [plan, done] { done(std::move(*plan)); });
+  }
+
   Timers& timers_;
   SeededRandom random_;
+  controller::Follower follower_;
 };
 
 std::string address_of(unsigned i) { return fmt::format("10.0.0.{}", i); }
