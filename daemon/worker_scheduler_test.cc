@@ -23,6 +23,47 @@ TEST(WorkerScheduler, AnswersOnTheMainLoopAndTheNewestRequestAlways) {
   EXPECT_EQ(last, 19);
 }
 
+constexpr const char* kQuorate =
+    R"(<diff format="2"><version><source admin_epoch="0" epoch="0" num_updates="0"/>)"
+    R"(<target admin_epoch="0" epoch="0" num_updates="0"/></version><change operation="modify" path="/cib">)"
+    R"(<change-list><change-attr name="have-quorum" operation="set" value="1"/></change-list></change></diff>)";
+
+TEST(WorkerScheduler, FollowsPatchesAndNoneIsDroppedWithItsRequest) {
+  AsioRuntime runtime;
+  WorkerScheduler scheduler(runtime.timers());
+  const auto unused = [](const pengine::Plan&) {};
+  const auto refused = [] { ADD_FAILURE() << "refused"; };
+  bool quorate = false;
+  scheduler.schedule(cib::Document::empty(), WallTime{}, unused);
+  EXPECT_TRUE(scheduler.schedule_after({kQuorate}, WallTime{}, unused, refused));
+  EXPECT_TRUE(scheduler.schedule_after(
+      {}, WallTime{},
+      [&](const pengine::Plan& plan) {
+        quorate = plan.quorate;
+        runtime.stop();
+      },
+      refused));
+  runtime.timers().after(Seconds(30), [&] { runtime.stop(); });
+  runtime.run();
+  EXPECT_TRUE(quorate);
+}
+
+TEST(WorkerScheduler, RefusesPatchesThatDoNotFit) {
+  AsioRuntime runtime;
+  WorkerScheduler scheduler(runtime.timers());
+  bool refused = false;
+  scheduler.schedule(cib::Document::empty(), WallTime{}, [](const pengine::Plan&) {});
+  scheduler.schedule_after(
+      {"<diff format=\"2\"/>"}, WallTime{}, [](const pengine::Plan&) { ADD_FAILURE() << "planned"; },
+      [&] {
+        refused = true;
+        runtime.stop();
+      });
+  runtime.timers().after(Seconds(30), [&] { runtime.stop(); });
+  runtime.run();
+  EXPECT_TRUE(refused);
+}
+
 TEST(WorkerScheduler, EndsWithARequestUnderWay) {
   AsioRuntime runtime;
   bool called = false;
