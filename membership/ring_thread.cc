@@ -1,9 +1,12 @@
 #include "membership/ring_thread.h"
 
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -22,6 +25,16 @@ constexpr std::size_t kInboxTooMuch = 256 << 20;      // It will not come back: 
 constexpr Duration kCongestionPatience = Seconds(3);  // One slow node must not stop the others for longer.
 constexpr Duration kStatusInterval = Milliseconds(100);
 
+// With a limit on locked memory later allocations would fail: it takes none, or the right to pass it.
+bool may_lock_all_memory() {
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  if (setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0) return true;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+  return syscall(SYS_capget, &header, data) == 0 &&
+         (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
+}
+
 void raise_priority(const Logger& log) {
   sched_param param{};
   param.sched_priority = 1;
@@ -31,12 +44,7 @@ void raise_priority(const Logger& log) {
         "the ring's thread runs at normal priority: {} (CAP_SYS_NICE or an rtprio limit would permit more)",
         std::strerror(error));
   }
-  // With a limit on locked memory later allocations would fail: lock all or nothing.
-  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
-  rlimit now{};
-  const bool may = setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0 ||
-                   (getrlimit(RLIMIT_MEMLOCK, &now) == 0 && now.rlim_cur == RLIM_INFINITY);
-  if (!may || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
+  if (!may_lock_all_memory() || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
     log.info("memory is not locked: a swapping host may lose the token (CAP_IPC_LOCK would permit it)");
   }
 }
