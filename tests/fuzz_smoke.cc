@@ -3,7 +3,7 @@
 //
 //   TARGET_smoke CORPUS [--gtest_...]
 //
-// The input under way is in TARGET_smoke.input in the working folder: after a crash that is what caused it,
+// The input under way is in TARGET_smoke.input beside the program: after a crash that is what caused it,
 // to be replayed with  ./dev fuzz TARGET --input FILE  and kept in the corpus once it is mended.
 #include <gtest/gtest.h>
 
@@ -121,6 +121,8 @@ int main(int argc, char** argv) {
     return 64;
   }
   corpus_folder = argv[1];
-  last_input = fs::path(argv[0]).filename().string() + ".input";
-  return RUN_ALL_TESTS();
+  last_input = std::string(argv[0]) + ".input";
+  const int status = RUN_ALL_TESTS();
+  std::remove(last_input.c_str());
+  return status;
 }
