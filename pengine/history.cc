@@ -557,8 +557,9 @@ std::span<ResourceHistory* const> histories_of(const Cluster& c, std::string_vie
   const auto all = c.history_of.find(id);
   if (all == c.history_of.end() || !node || node->history_rank < 0) return {};
   const auto& entries = all->second.entries;
-  const auto [from, to] = std::ranges::equal_range(
-      entries, node->history_rank, {}, [](const ResourceHistory* h) { return h->node->history_rank; });
+  const auto rank_below = [](const ResourceHistory* h, auto rank) { return h->node->history_rank < rank; };
+  const auto from = std::lower_bound(entries.begin(), entries.end(), node->history_rank, rank_below);
+  const auto to = std::lower_bound(from, entries.end(), node->history_rank + 1, rank_below);
   return {from, to};
 }
 
