@@ -1,6 +1,6 @@
-// A ring of three, one of which has the key and lies: the input says which frame is delivered, lost, repeated or
-// overtaken, and what the liar's frames are turned into. So lies come at every state of the protocol, in frames
-// that fit it but for what was changed.
+// A ring of three, one of which has the key and lies: the input says which frame is delivered, lost, repeated
+// or overtaken, and what the liar's frames are turned into. So lies come at every state of the protocol, in
+// frames that fit it but for what was changed.
 //
 // Input: a sequence of [ operation, low 3 bits; argument, high 5 bits | operands ].
 #include <deque>
@@ -26,7 +26,8 @@ class Net {
   Net() {
     RingParameters parameters;
     for (std::uint32_t i = 1; i <= kNodes; ++i) parameters.nodes.push_back(NodeId{i});
-    for (std::uint32_t i = 1; i <= kNodes; ++i) nodes_.push_back(std::make_unique<Node>(*this, i, parameters));
+    for (std::uint32_t i = 1; i <= kNodes; ++i)
+      nodes_.push_back(std::make_unique<Node>(*this, i, parameters));
     for (auto& node : nodes_) node->ring.start(now_);
   }
 
@@ -59,7 +60,7 @@ class Net {
     ring.kick(now_);
   }
   void congest(NodeId at, bool congested) { node(at).ring.set_congested(congested); }
-  void refuse(NodeId at, NodeId peer) { node(at).ring.refused(now_, peer); }
+  void refuse(NodeId at, NodeId peer, bool everywhere) { node(at).ring.refused(now_, peer, everywhere); }
 
  private:
   struct Node : RingOutput {
@@ -132,7 +133,7 @@ void operate(Net& net, std::uint8_t code, Reader& input) {
       break;
     default:
       if (argument > 15) {
-        net.refuse(somebody, NodeId{1U + input.u8() % kNodes});
+        net.refuse(somebody, NodeId{1U + input.u8() % kNodes}, argument % 2 != 0);
       } else {
         net.congest(somebody, argument % 2 != 0);
       }

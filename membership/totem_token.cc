@@ -37,7 +37,8 @@ void TotemRing::on_token(NodeLife from, Token token) {
   Ring* ring = token_ring();
   if (ring == nullptr || token.ring != ring->id || token.number <= ring->last_token || !ring->contains(from))
     return;
-  // A token knows of all that was sent before it, and nobody sends further than a window beyond what all have.
+  // A token knows of all that was sent before it, and nobody sends further than a window beyond what all
+  // have.
   if (token.seq < ring->store.high() || token.seq < ring->token_seq ||
       token.seq > ring->store.stable() + 2 * PacketStore::kWindow) {
     ++counters_.frames_refused_malformed;

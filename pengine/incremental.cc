@@ -106,7 +106,9 @@ bool has_dates(pugi::xml_node configuration) {
 }
 
 // Whatever happens elsewhere, it has to be looked at again.
-bool always_busy(const Resource& r) { return r.by_count || r.by_time || r.fence_device || (r.removed && !r.parent); }
+bool always_busy(const Resource& r) {
+  return r.by_count || r.by_time || r.fence_device || (r.removed && !r.parent);
+}
 
 void note_busy(const Cluster& c, const Plan& plan, const Parts& parts, std::vector<bool>& busy) {
   const auto mark = [&](std::string_view id) {

@@ -17,7 +17,7 @@ std::string attribute(pugi::xml_node xml, const char* name) { return xml.attribu
 std::int64_t member_since(const Cluster& c, pugi::xml_node state) {
   const std::string v = attribute(state, "in_ccm");
   if (v.empty()) return -1;
-  if (is_true(v)) return epoch_seconds(c.now);
+  if (is_true(v)) return std::max<std::int64_t>(epoch_seconds(c.now), 1);
   if (is_false(v)) return 0;
   return std::max<std::int64_t>(parse_int(v).value_or(-1), -1);
 }
