@@ -20,6 +20,7 @@ std::string history(const std::string& id, const char* task, int call, int rc) {
   return fmt::format(
       R"(<lrm_resource id="{0}" class="ocf" provider="pacemaker" type="Dummy"><lrm_rsc_op id="{0}_last_0" )"
       R"(operation_key="{0}_{1}_0" operation="{1}" interval="0" call-id="{2}" rc-code="{3}" op-status="0" )"
+      R"(op-digest="f2317cad3d54cec5d7d7aa7d0bf35cf8" )"
       R"(transition-key="1:1:{3}:u" transition-magic="0:{3};1:1:{3}:u"/></lrm_resource>)",
       id, task, call, rc);
 }

@@ -3,6 +3,25 @@
 namespace systole::controller {
 namespace {
 
+bool is_probe(const pengine::Action& a) {
+  return a.kind == pengine::Action::Kind::kResource && a.key.ends_with("_monitor_0");
+}
+
+// A node does not leave before it was asked about what may run there: it would run on, and nobody would know.
+void let_probes_end_before_shutdown(pengine::Graph& graph) {
+  for (pengine::Synapse& synapse : graph.synapses) {
+    const auto at = static_cast<std::size_t>(synapse.action);
+    if (synapse.action < 0 || at >= graph.actions.size() || graph.actions[at].task != "do_shutdown") continue;
+    std::set<int> inputs(synapse.inputs.begin(), synapse.inputs.end());
+    for (std::size_t i = 0; i < graph.actions.size(); ++i) {
+      const auto probe = static_cast<int>(i);
+      if (is_probe(graph.actions[i]) && graph.actions[i].node == graph.actions[at].node &&
+          inputs.insert(probe).second)
+        synapse.inputs.push_back(probe);
+    }
+  }
+}
+
 bool is_migration(const pengine::Action& a) { return a.task == "migrate_to" || a.task == "migrate_from"; }
 
 }  // namespace
@@ -21,6 +40,7 @@ Transition::Transition(int id, pengine::Graph graph, TransitionLimits limits)
       missing_(graph_.actions.size(), -1),
       dependents_(graph_.actions.size()),
       ready_(ByPriority{&priority_}) {
+  let_probes_end_before_shutdown(graph_);
   const auto known = [this](int i) { return i >= 0 && static_cast<std::size_t>(i) < state_.size(); };
   for (std::size_t i = 0; i < graph_.actions.size(); ++i)
     by_id_.emplace(graph_.actions[i].id, static_cast<int>(i));

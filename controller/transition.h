@@ -4,8 +4,9 @@
 //   next() ──▶ actions to start ──▶ confirm(action, succeeded) ──▶ next() … until finished()
 //
 // An action may start when all inputs of its synapse have ended well (or badly where CRM_meta_can_fail
-// allows), its synapse's priority is not below an abort's, and the limits leave room. Pseudo actions end as
-// they start. Source: Pacemaker's transition graph and its rules for abort priorities.
+// allows; what a node that leaves is still asked about counts as inputs of its leaving), its synapse's
+// priority is not below an abort's, and the limits leave room. Pseudo actions end as they start. Source:
+// Pacemaker's transition graph and its rules for abort priorities.
 #pragma once
 
 #include <map>

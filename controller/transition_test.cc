@@ -49,6 +49,22 @@ TEST(Transition, AnActionStartsOnceAllItsInputsHaveEndedWell) {
   EXPECT_EQ(t.incomplete(), 0U);
 }
 
+TEST(Transition, ANodeLeavesOnlyOnceItWasAskedWhatRunsThere) {
+  Drawn g;
+  const int go = g.action("n1_do_shutdown", "n1", Kind::kCluster);
+  g[go].task = "do_shutdown";
+  const int probe = g.action("a_monitor_0", "n1"), elsewhere = g.action("a_monitor_0", "n2");
+  const int watch = g.action("b_monitor_10000", "n1");
+  Transition t = g.begin();
+  EXPECT_EQ(t.next(), (std::vector{probe, elsewhere, watch}));
+  Transition found = g.begin();
+  found.next();
+  EXPECT_TRUE(found.confirm(probe, false));  // It runs there: planned anew.
+  EXPECT_TRUE(found.next().empty());
+  EXPECT_TRUE(t.confirm(probe, true));
+  EXPECT_EQ(t.next(), std::vector{go});
+}
+
 TEST(Transition, PseudoActionsEndAsTheyStartAndChain) {
   Drawn g;
   const int a = g.pseudo("g_start", {});
