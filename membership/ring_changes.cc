@@ -24,14 +24,18 @@ Result<void> may_change(const ClusterConfig& now, const ClusterConfig& next, con
   if (next.totem.cluster_name != now.totem.cluster_name)
     return refuse("cluster_name cannot change while the cluster runs: stop all nodes for that");
   if (next.provider != now.provider) return refuse("systole.provider cannot change while the cluster runs");
-  const ConfiguredNode* own = next.find(self);
-  if (own == nullptr) return refuse(fmt::format("node {} is still running: stop it first", raw(self)));
-  if (own->name != now.find(self)->name)
-    return refuse(fmt::format("node {} cannot change its name while it runs", raw(self)));
+  const auto name = [&now](NodeId id) {
+    const ConfiguredNode* node = now.find(id);
+    return node != nullptr ? node->name : fmt::format("node {}", raw(id));
+  };
   for (const NodeLife& member : view.members) {
     if (next.find(member.node) == nullptr)
-      return refuse(fmt::format("node {} is removed, but still running: stop it first", raw(member.node)));
+      return refuse(fmt::format("{} is removed, but still running: stop it first", name(member.node)));
   }
+  const ConfiguredNode* own = next.find(self);
+  if (own == nullptr) return refuse(fmt::format("{} is still running: stop it first", name(self)));
+  if (own->name != name(self))
+    return refuse(fmt::format("{} cannot change its name while it runs", name(self)));
   for (const ConfiguredNode& node : now.nodes) {
     // Or a minority could make itself a majority, while the others still are one.
     if (!quorate && next.find(node.id) == nullptr)

@@ -42,11 +42,13 @@ std::vector<Input> seeds() {
 }
 
 void run(const Input& input) {
+  static constexpr std::uint8_t kNothing = 0;  // Not null, as libFuzzer has it.
+  const std::uint8_t* data = input.empty() ? &kNothing : input.data();
   if (std::FILE* file = std::fopen(last_input.c_str(), "wb")) {
-    std::fwrite(input.data(), 1, input.size(), file);
+    std::fwrite(data, 1, input.size(), file);
     std::fclose(file);
   }
-  LLVMFuzzerTestOneInput(input.data(), input.size());
+  LLVMFuzzerTestOneInput(data, input.size());
 }
 
 std::size_t below(Engine& engine, std::size_t end) {  // The same on every machine, unlike the library's.
