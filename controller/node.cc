@@ -189,17 +189,20 @@ void Node::State::shutdown() {
   if (std::exchange(stopping, true)) return;
   log.notice("asked to stop: the DC moves what runs here");
   stop_asked = dc_seen = parts.ports.clock->now();
-  const std::string when = std::to_string(epoch_seconds(parts.ports.clock->wall()));
-  if (auto op = attribute_op(replica.document(), parts.config, name, "shutdown", when, false)) {
-    op->when = parts.ports.clock->wall();
-    replica.submit(std::move(*op), [this, watch = alive](const Result<cib::Applied>& applied) {
-      if (*watch && !applied)
-        log.error("the wish to stop could not be recorded: {}", applied.error().message);
-    });
-  }
+  ask_to_stop();
   // Nothing ever ran here, and nobody is there to ask: nothing to wait for.
   if (!has_dc() && runner.history().empty()) return leave();
   watch_shutdown();
+}
+
+void Node::State::ask_to_stop() {
+  const std::string when = std::to_string(epoch_seconds(parts.ports.clock->wall()));
+  auto op = attribute_op(replica.document(), parts.config, name, "shutdown", when, false);
+  if (!op) return;
+  op->when = parts.ports.clock->wall();
+  replica.submit(std::move(*op), [this, watch = alive](const Result<cib::Applied>& applied) {
+    if (*watch && !applied) log.error("the wish to stop could not be recorded: {}", applied.error().message);
+  });
 }
 
 // Somebody asked for it from another node.
@@ -219,6 +222,9 @@ void Node::State::watch_shutdown() {
   if (has_dc()) dc_seen = now;
   if (now - dc_seen > kNoDcPatience) return stop_here("there is no DC", kStopHere);
   if (now - stop_asked > kShutdownMost) return stop_here("the DC did not let it go in time", kStopHere);
+  // The document that had the wish may have given way to another one.
+  const auto wish = attribute_value(replica.document(), name, "shutdown", false);
+  if (replica.synced() && (!wish || *wish == "0")) ask_to_stop();
   parts.ports.timers->after(Seconds(1), [this, watch = alive] {
     if (*watch) watch_shutdown();
   });

@@ -47,6 +47,7 @@ struct Node::State {
   bool has_dc() const;
   std::string dc_name() const;
   void shutdown();
+  void ask_to_stop();
   void check_shutdown();
   void watch_shutdown();
   void stop_here(const char* why, Duration deadline);

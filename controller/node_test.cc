@@ -225,6 +225,22 @@ TEST_F(ClusterTest, ANodeThatIsStoppedHandsOverAndIsNotFenced) {
   EXPECT_EQ(cluster->query("n2", "//node_state[@uname='n1']//nvpair[@name='shutdown']"), "");
 }
 
+TEST_F(ClusterTest, AWishToStopThatTheDocumentHasLostIsSaidAgain) {
+  start();
+  cluster->primitive("r");
+  ASSERT_TRUE(cluster->settle());
+  cluster->agent_takes = Milliseconds(1500);  // The stop on n1, meanwhile the wish gets lost.
+  cluster->node("n1").shutdown();
+  cluster->run_for(Milliseconds(100));
+  cib::Op forget;
+  forget.kind = cib::Op::Kind::kDeleteAll;
+  forget.xpath = "//node_state[@uname='n1']//nvpair[@name='shutdown']";
+  cluster->change(std::move(forget));
+  ASSERT_EQ(cluster->query("n2", "//nvpair[@name='shutdown']"), "");
+  cluster->run_for(Seconds(8));
+  EXPECT_FALSE(cluster->up("n1"));
+}
+
 TEST_F(ClusterTest, TheLastNodeCanStopToo) {
   start(1);
   cluster->primitive("r");
