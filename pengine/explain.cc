@@ -63,6 +63,9 @@ class Explainer {
     for (const Placement& p : why_->placements)
       if (concerns(p, resource_)) result_.instances.push_back({p, {}});
     if (result_.instances.empty()) return fail(Errc::kNotFound, "resource '{}' is not configured", resource_);
+    if (const auto known = node_names(); !options_.node.empty() && !known.contains(options_.node))
+      return fail(Errc::kNotFound, "there is no node '{}': the nodes are {}", options_.node,
+                  fmt::join(known, ", "));
     result_.symmetric = why_->symmetric;
     result_.quorate = why_->quorate;
     result_.maintenance_mode = why_->maintenance_mode;
@@ -140,6 +143,13 @@ class Explainer {
         constraints.find_node([&](pugi::xml_node x) { return id == x.attribute("id").value(); });
     while (n && n.parent() != constraints) n = n.parent();
     return n ? n.attribute("id").value() : "";
+  }
+
+  std::set<std::string> node_names() const {
+    std::set<std::string> names;
+    for (const InstanceExplanation& i : result_.instances)
+      for (const NodeVerdict& v : i.placement.nodes) names.insert(v.node);
+    return names;
   }
 
   void nodes() {

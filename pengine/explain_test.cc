@@ -199,6 +199,21 @@ TEST(Explain, TheLeastScoreIsExact) {
   EXPECT_EQ(prefer->changes[0].value, "101");
 }
 
+TEST(Explain, WhatIsNotThereIsNamed) {
+  const auto document = cib::Document::parse(
+      R"(<cib epoch="1"><configuration><crm_config/><nodes><node id="1" uname="n1"/></nodes><resources>)"
+      R"(<primitive id="r" class="ocf" provider="heartbeat" type="Dummy"/></resources><constraints/>)"
+      R"(</configuration><status/></cib>)");
+  ASSERT_TRUE(document);
+  ExplainOptions options;
+  EXPECT_TRUE(explain(*document, {}, "r", options));
+  EXPECT_FALSE(explain(*document, {}, "q", options));
+  options.node = "--json";
+  const auto wrong = explain(*document, {}, "r", options);
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("n1"), std::string::npos) << wrong.error().message;
+}
+
 TEST(Explain, TwoBansAreLiftedTogether) {
   const cib::Document document = parse(document_of(
       {.constraints = "<rsc_location id=\"ban-a\" rsc=\"web\" node=\"n2\" score=\"-INFINITY\"/>"
