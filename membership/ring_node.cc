@@ -6,6 +6,8 @@
 namespace systole::membership {
 namespace {
 
+constexpr Duration kTimerSlack = Milliseconds(5);  // See arm().
+
 // Internal messages: [ type u8 | fields ].
 enum Internal : std::uint8_t {
   kSetExpectedVotes = 1,  // votes u32
@@ -338,21 +340,25 @@ void RingNode::arm_window() {
   });
 }
 
-// One timer for the protocol's next deadline. Deadlines mostly move away, so a timer that rings early is
-// cheaper than one that is set anew with each token.
+// One timer for the protocol's next deadline. Deadlines mostly move away: on a busy ring a timer that rings
+// early is cheaper than one that is set anew with each token, on an idle one setting it is cheaper than the
+// wake.
 void RingNode::arm() {
   if (!running_) return;
   const Time at = std::min(ring_.deadline(), links_->deadline());
-  if (timer_ != 0 && timer_at_ <= at) return;
+  const Time now = parts_.ports.clock->now();
+  if (timer_ != 0 && timer_at_ <= at && (at - timer_at_ < kTimerSlack || now - timer_set_at_ < kTimerSlack))
+    return;
   Timers& timers = *parts_.ports.timers;
   timers.cancel(timer_);
   timer_at_ = at;
-  timer_ = timers.after(at - parts_.ports.clock->now(), [this] {
+  timer_set_at_ = now;
+  timer_ = timers.after(at - now, [this] {
     timer_ = 0;
     if (!running_) return;
-    const Time now = parts_.ports.clock->now();
-    links_->advance(now);
-    if (ring_.deadline() <= now) ring_.advance(now);
+    const Time rung = parts_.ports.clock->now();
+    links_->advance(rung);
+    if (ring_.deadline() <= rung) ring_.advance(rung);
     after_step();
   });
 }

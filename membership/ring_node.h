@@ -114,7 +114,7 @@ class RingNode : public Membership, private RingOutput {
   std::optional<View> held_view_;  // Waits for the quorum device; events_ wait behind it.
   Timers::Id hold_timer_ = 0, window_timer_ = 0;
   Timers::Id timer_ = 0;
-  Time timer_at_;
+  Time timer_at_, timer_set_at_;
   // Posted tasks hold this; it is false once the node is gone.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

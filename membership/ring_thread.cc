@@ -23,7 +23,7 @@ constexpr std::size_t kOutboxBytes = 8 << 20;         // Accepted by multicast()
 constexpr std::size_t kInboxCongested = 16 << 20;     // The main loop is behind: senders shall wait.
 constexpr std::size_t kInboxTooMuch = 256 << 20;      // It will not come back: leave the ring.
 constexpr Duration kCongestionPatience = Seconds(3);  // One slow node must not stop the others for longer.
-constexpr Duration kStatusInterval = Milliseconds(100);
+constexpr Duration kStatusInterval = Milliseconds(250);
 
 // With a limit on locked memory later allocations would fail: it takes none, or the right to pass it.
 bool may_lock_all_memory() {

@@ -150,7 +150,7 @@ void TotemRing::dispatch(NodeLife from, Peer& peer, ByteView frame) {
       });
       break;
     case FrameType::kProbeReply:
-      with(decode_probe(frame), [](Probe&) {});
+      with(decode_probe(frame), [this](Probe&) { pass_knock_on(); });
       break;
     case FrameType::kAside:
       good = true;
@@ -272,12 +272,19 @@ void TotemRing::look_for_merge() {
 
 // A process that ends says nothing, but its host refuses what comes next. So that something comes soon, each
 // member of an idle ring knocks at the one after it: a cost that does not grow with their number.
-void TotemRing::knock() {
-  knock_at_ = now_ + knock_interval();
+void TotemRing::knock(Duration until_next) {
+  knock_at_ = now_ + until_next;
   if (state_ != State::kOperational || ring_->others.empty()) return;
   frame_.clear();
   encode(frame_, Probe{}, FrameType::kProbeReply);  // Asks for no answer.
   output_.send(ring_->next, frame_);
+}
+
+// Who has just been knocked at knocks at the next one if it would soon do so anyway: one wake serves both.
+// Its own clock runs a little longer, so that one and the same member begins each round.
+void TotemRing::pass_knock_on() {
+  const Duration interval = knock_interval();
+  if (knock_at_ - now_ <= interval / 2) knock(interval + interval / 4);
 }
 
 void TotemRing::refused(Time now, NodeId id, bool everywhere) {
@@ -342,7 +349,7 @@ void TotemRing::advance(Time now) {
     output_.broadcast(everyone_, heartbeat_frame());
   }
   run_checks();
-  if (knock_at_ <= now_) knock();
+  if (knock_at_ <= now_) knock(knock_interval());
   switch (state_) {
     case State::kGather:
       advance_gather();

@@ -180,8 +180,9 @@ class TotemRing {
   Bytes heartbeat_frame();
   void answer(Peer& peer);
   void run_checks();
-  void knock();
-  Duration knock_interval() const { return std::min<Duration>(Milliseconds(30), parameters_.token / 8); }
+  void knock(Duration until_next);
+  void pass_knock_on();
+  Duration knock_interval() const { return std::min<Duration>(Milliseconds(40), parameters_.token / 8); }
   void look_for_merge();
   bool mergeable(const Peer& peer, std::vector<NodeLife>& group) const;
   void lost(NodeLife life, const char* why);
@@ -260,7 +261,8 @@ class TotemRing {
   Peers peers_;
   SendQueue queue_;
   RingStatus::Counters counters_;
-  Duration rotation_{};
+  Duration rotation_{};        // Smoothed; of rotations that lost no token.
+  bool token_resent_ = false;  // Since it was passed on.
   std::uint64_t report_number_ = 0;
   std::vector<NodeId> everyone_;  // Configured, without this node.
 

@@ -51,8 +51,11 @@ void TotemRing::take_token(Ring& ring, Token token) {
   ++counters_.tokens;
   ring.last_token = token.number;
   if (ring.sent_aru != 0 || ring.token_seq != 0) {
+    // One that needed another try tells nothing of how long one takes (Karn, 1987): with it, each loss would
+    // make the next one last longer.
     const Duration rotation = now_ - token_seen_;
-    if (last_idle_ == 0) rotation_ = rotation_ == Duration{} ? rotation : (7 * rotation_ + rotation) / 8;
+    if (last_idle_ == 0 && !token_resent_)
+      rotation_ = rotation_ == Duration{} ? rotation : (7 * rotation_ + rotation) / 8;
   }
   token_seen_ = now_;
   token_lost_at_ = now_ + parameters_.token;
@@ -289,6 +292,7 @@ void TotemRing::forward(Ring& ring, Token& token) {
   const bool may_rest = token.idle + 1 >= parameters_.seqno_unchanged_const;
   retransmit_after_ = may_rest ? parameters_.token_retransmit : fastest_retransmit();
   retransmit_at_ = now_ + retransmit_after_;
+  token_resent_ = false;
   knock_at_ = now_ + knock_interval();  // This was one.
 }
 
@@ -395,6 +399,7 @@ void TotemRing::advance_token() {
   }
   if (retransmit_at_ && *retransmit_at_ <= now_) {
     output_.resend(ring.next, last_token_frame_);
+    token_resent_ = true;
     retransmit_after_ = std::min(2 * retransmit_after_, parameters_.token_retransmit);
     retransmit_at_ = now_ + retransmit_after_;
   }

@@ -183,7 +183,7 @@ TEST_F(RingChanges, AKeyIsNotRotatedWhileANodeIsAwayAndNotIfOneCannotStoreIt) {
 // Wherever a rotation is cut off, by a crash or a split of the network, in the end all are together again.
 TEST_F(RingChanges, ARotationThatIsCutOffLeavesNobodyOut) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr std::uint64_t kSeeds = 10;  // Fifteen times as slow there.
+  constexpr std::uint64_t kSeeds = 6;  // Twenty times as slow there.
 #else
   constexpr std::uint64_t kSeeds = 60;
 #endif

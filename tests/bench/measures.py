@@ -11,6 +11,7 @@ from lab.watch import Watch
 
 VIP = "10.77.0.100"
 DUMMIES = 200
+STATES = "/run/resource-agents"  # Where the Dummies keep their state: their default differs between releases.
 
 
 def _lab(options, suffix, **description):
@@ -102,7 +103,8 @@ def recovery(report, options):
         cluster = Cluster(lab)
         cluster.wait_online(*lab.names)
         cluster.load("n1", "property stonith-enabled=false", "primitive app ocf:pacemaker:Dummy params "
-                     "envfile=/tmp/called op monitor interval=1s meta migration-threshold=0")
+                     f"envfile=/tmp/called state={STATES}/Dummy-app.state op monitor interval=1s "
+                     "meta migration-threshold=0")
         for _ in range(options.runs or 5):
             node = cluster.wait_running("app")
             cluster.idle("n1")
@@ -113,7 +115,7 @@ def recovery(report, options):
 def _fail_dummy(root):
     """Removes the state file. Seconds from the monitor that finds it gone (seen by the file that the agent writes at
     each call) until the state file is back."""
-    state, called = f"{root}/run/resource-agents/Dummy-app.state", f"{root}/tmp/called"
+    state, called = f"{root}{STATES}/Dummy-app.state", f"{root}/tmp/called"
     mtime = lambda: os.stat(called).st_mtime_ns
     before = mtime()
     wait_for(lambda: mtime() != before, 10, "a monitor of the Dummy", every=0.001)
@@ -132,7 +134,8 @@ def _load_dummies(report, options, agent):
     cluster = Cluster(lab)
     cluster.wait_online(*lab.names)
     lines = ["property stonith-enabled=false"]
-    lines += [f"primitive r{i} {agent} op monitor interval=30s op start timeout=60s op stop timeout=60s"
+    lines += [f"primitive r{i} {agent} params state={STATES}/Dummy-r{i}.state "
+              "op monitor interval=30s op start timeout=60s op stop timeout=60s"
               for i in range(DUMMIES)]
     roots = [f"/proc/{lab.pid(node)}/root/run/resource-agents" for node in lab.names]
     count = lambda: sum(len(glob.glob(f"{root}/Dummy-r[0-9]*.state")) for root in roots)
