@@ -10,8 +10,9 @@ constexpr std::uint64_t kMaxUnacknowledged = PacketStore::kWindow / 2;  // Packe
 constexpr Duration kCallInterval = Milliseconds(4);
 constexpr Duration kFastestRetransmit = Milliseconds(5);
 constexpr unsigned kWindowGrowth = 16;  // Times what is configured, at most.
-constexpr Duration kLinger = Milliseconds(1);
-constexpr Duration kLongestVisit = Milliseconds(2);  // Well below kFastestRetransmit.
+constexpr Duration kLinger = Milliseconds(2);
+// Of who lingers again and again: what it sends puts off the others' resends.
+constexpr Duration kLongestVisit = Milliseconds(5);
 
 }  // namespace
 
@@ -51,11 +52,11 @@ void TotemRing::take_token(Ring& ring, Token token) {
   ++counters_.tokens;
   ring.last_token = token.number;
   if (ring.sent_aru != 0 || ring.token_seq != 0) {
-    // One that needed another try tells nothing of how long one takes (Karn, 1987): with it, each loss would
-    // make the next one last longer.
-    const Duration rotation = now_ - token_seen_;
-    if (last_idle_ == 0 && !token_resent_)
-      rotation_ = rotation_ == Duration{} ? rotation : (7 * rotation_ + rotation) / 8;
+    // A rotation that needed another try tells little of how long one takes (Karn, 1987): in full it would
+    // make the next loss last longer. A little, because it may have become slower than the resending.
+    const Duration taken = now_ - token_seen_;
+    const Duration rotation = token_resent_ ? std::min(taken, 2 * rotation_) : taken;
+    if (last_idle_ == 0) rotation_ = rotation_ == Duration{} ? rotation : (7 * rotation_ + rotation) / 8;
   }
   token_seen_ = now_;
   token_lost_at_ = now_ + parameters_.token;
