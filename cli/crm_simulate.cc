@@ -2,12 +2,11 @@
 // choice. The engine is pengine's; here are its options and files.
 #include "pengine/crm_simulate.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
 
+#include "base/heap.h"
 #include "cib/saved.h"
 #include "cli/host.h"
 #include "cli/options.h"
@@ -185,9 +184,7 @@ int profile(Context& context, const Parsed& parsed) {
 }  // namespace
 
 int run_crm_simulate(Context& context) {
-  // The text of the document is as large as all else, and gone before the rest is needed: one heap serves
-  // both.
-  mallopt(M_MMAP_MAX, 0);
+  prepare_heap(std::size_t{1} << 30);
   Parsed parsed;
   if (const auto done = begin(context, manual(), parsed)) return *done;
   if (parsed.has("profile")) return profile(context, parsed);
@@ -195,7 +192,10 @@ int run_crm_simulate(Context& context) {
   if (!request) return report(context, request.error());
   auto document = document_of(context, parsed);
   if (!document) return report(context, document.error());
-  const auto simulated = pengine::run_simulation(std::move(*document), *request);
+  // Never taken apart: the process ends, and its memory with it.
+  static std::vector<Result<pengine::SimulationReport>*> kept;
+  kept.push_back(new auto(pengine::run_simulation(std::move(*document), *request)));
+  const auto& simulated = *kept.back();
   if (!simulated) return report(context, simulated.error());
   context.console->out(simulated->text);
   const pengine::Graph& graph = simulated->plan.graph;

@@ -318,11 +318,11 @@ ClusterStatus cluster_status(const cib::Document& document, WallTime now, Pendin
   return Reader(cluster, pending).read();
 }
 
-Plan schedule(const cib::Document& document, const Options& options, ClusterStatus& before) {
-  Cluster cluster;
-  engine::unpack(cluster, document, options);
-  before = Reader(cluster, Pending::kShown).read();
-  return engine::make_plan(cluster);
+PlanWithStatus schedule_with_status(const cib::Document& document, const Options& options) {
+  const auto cluster = std::make_shared<Cluster>();
+  engine::unpack(*cluster, document, options);
+  ClusterStatus before = Reader(*cluster, Pending::kShown).read();
+  return {std::move(before), engine::make_plan(*cluster), cluster};
 }
 
 }  // namespace systole::pengine

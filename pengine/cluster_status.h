@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -72,7 +73,13 @@ enum class Pending : std::uint8_t { kShown, kLeftOut };
 // `now` decides which failures have expired and which rules apply.
 ClusterStatus cluster_status(const cib::Document& document, WallTime now, Pending pending = Pending::kShown);
 
-// schedule(), and the state that it began from: the document is read once.
-Plan schedule(const cib::Document& document, const Options& options, ClusterStatus& before);
+// schedule(), and the state that it began from: the document is read once. What it worked with is taken apart
+// with the last `workings`, which is for programs that end before that.
+struct PlanWithStatus {
+  ClusterStatus before;
+  Plan plan;
+  std::shared_ptr<const void> workings;
+};
+PlanWithStatus schedule_with_status(const cib::Document& document, const Options& options);
 
 }  // namespace systole::pengine

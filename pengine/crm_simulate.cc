@@ -21,7 +21,7 @@ std::string utc_text(WallTime t) {
 class Report {
  public:
   Report(cib::Document document, const SimulationRequest& request)
-      : request_(request), result_{{}, {}, std::move(document), std::nullopt} {
+      : request_(request), result_{{}, {}, std::move(document), std::nullopt, {}} {
     if (request.now) {
       now_ = *request.now;
     } else if (const auto date = execution_date(result_.input)) {
@@ -35,10 +35,14 @@ class Report {
   Result<SimulationReport> go() {
     date_line();
     ClusterStatus before;
-    if (!modifies())
-      result_.plan = schedule(result_.input, options(), before);
-    else if (!request_.quiet)
+    if (!modifies()) {
+      auto all = schedule_with_status(result_.input, options());
+      result_.plan = std::move(all.plan);
+      result_.workings = std::move(all.workings);
+      before = std::move(all.before);
+    } else if (!request_.quiet) {
       before = cluster_status(result_.input, now_);
+    }
     if (!request_.quiet) status("Current cluster status:", before, true);
     if (modifies()) {
       if (auto modified = modify(); !modified) return tl::make_unexpected(modified.error());

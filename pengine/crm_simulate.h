@@ -2,6 +2,7 @@
 // name, the shell's `simulate` and the web page.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ struct SimulationReport {
   Plan plan;
   cib::Document input;                  // As scheduled, with modifications.
   std::optional<cib::Document> output;  // After execution; none when nothing was executed.
+  std::shared_ptr<const void> workings;  // See PlanWithStatus.
   const cib::Document& after() const { return output ? *output : input; }
 };
 

@@ -1,7 +1,5 @@
 // crm_simulate as a program of its own: the engine without a cluster, for conformance tests. (The tool that
 // also reads the live cluster is in cli/.)
-#include <malloc.h>
-
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
@@ -9,6 +7,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "base/heap.h"
 #include "cib/saved.h"
 #include "pengine/crm_simulate.h"
 #include "pengine/rules.h"
@@ -78,7 +77,8 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "crm_simulate: %s\n", document.error().message.c_str());
     return 65;
   }
-  auto report = run_simulation(std::move(*document), request);
+  // Never taken apart: the process ends, and its memory with it.
+  static const auto& report = *new auto(run_simulation(std::move(*document), request));
   if (!report) {
     std::fprintf(stderr, "crm_simulate: %s\n", report.error().message.c_str());
     return systole::exit_code(report.error().code);
@@ -93,9 +93,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // The text of the document is as large as all else, and gone before the rest is needed: one heap serves
-  // both.
-  mallopt(M_MMAP_MAX, 0);
+  systole::prepare_heap(std::size_t{1} << 30);
   try {
     return run(argc, argv);
   } catch (const std::exception& e) {
