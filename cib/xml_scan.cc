@@ -2,24 +2,90 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "cib/document.h"
 
 namespace systole::cib {
 namespace {
 
+// The characters that can mean something in a tag or between tags: " & ' < >. Found in blocks of 64, a bit
+// each: a document is some ten times as long as it has of them.
+class Marks {
+ public:
+  explicit Marks(std::string_view xml) : xml_(xml) { load(0); }
+
+  // The first from there on, or the end.
+  std::size_t next(std::size_t from) {
+    for (;;) {
+      if (from >= xml_.size()) return xml_.size();
+      if (from / 64 * 64 != start_) load(from / 64 * 64);
+      if (const std::uint64_t rest = bits_ >> (from % 64); rest != 0)
+        return from + static_cast<std::size_t>(std::countr_zero(rest));
+      from = start_ + 64;
+    }
+  }
+
+ private:
+  void load(std::size_t start) {
+    start_ = start;
+    bits_ = start + 64 <= xml_.size() ? whole_block(xml_.data() + start) : last_block(xml_.substr(start));
+  }
+
+  static std::uint64_t last_block(std::string_view text) {
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < text.size(); ++i)
+      bits |= std::uint64_t{kMeaning[static_cast<unsigned char>(text[i])]} << i;
+    return bits;
+  }
+
+#ifdef __SSE2__
+  static std::uint64_t whole_block(const char* text) {
+    std::uint64_t bits = 0;
+    for (unsigned i = 0; i < 64; i += 16) {
+      const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + i));
+      const auto is = [block](char c) { return _mm_cmpeq_epi8(block, _mm_set1_epi8(c)); };
+      const __m128i any = _mm_or_si128(_mm_or_si128(_mm_or_si128(is('"'), is('\'')), is('&')),
+                                       _mm_or_si128(is('<'), is('>')));
+      bits |= std::uint64_t{static_cast<unsigned>(_mm_movemask_epi8(any))} << i;
+    }
+    return bits;
+  }
+#else
+  static std::uint64_t whole_block(const char* text) { return last_block({text, 64}); }
+#endif
+
+  static constexpr std::array<bool, 256> kMeaning = [] {
+    std::array<bool, 256> table{};
+    for (const char c : {'"', '\'', '&', '<', '>'}) table[static_cast<unsigned char>(c)] = true;
+    return table;
+  }();
+
+  std::string_view xml_;
+  std::size_t start_ = 0;
+  std::uint64_t bits_ = 0;
+};
+
 class Scanner {
  public:
-  explicit Scanner(std::string_view xml) : xml_(xml) {}
+  explicit Scanner(std::string_view xml) : xml_(xml), marks_(xml) {}
 
   Result<void> run(std::size_t limit) {
     if (xml_.size() > limit)
       return fail(Errc::kParse, "XML of {} bytes is refused: the limit is {} MiB", xml_.size(), limit >> 20);
     if (auto ok = characters(); !ok) return ok;
     for (;;) {
-      at_ = next(at_, [](char c) { return c == '<' || c == '&'; });
+      at_ = marks_.next(at_);
       if (at_ == xml_.size()) return {};
+      if (xml_[at_] != '<' && xml_[at_] != '&') {
+        ++at_;
+        continue;
+      }
       if (auto ok = xml_[at_] == '<' ? markup() : reference(); !ok) return ok;
     }
   }
@@ -27,15 +93,6 @@ class Scanner {
  private:
   tl::unexpected<Error> bad(std::size_t at, std::string_view what) const {
     return fail(Errc::kParse, "{}: {}", position_in(xml_, at), what);
-  }
-
-  // The first from there on for which it holds, or the end.
-  template <class Predicate>
-  std::size_t next(std::size_t from, Predicate holds) const {
-    const char* const end = xml_.data() + xml_.size();
-    const char* at = xml_.data() + std::min(from, xml_.size());
-    while (at != end && !holds(*at)) ++at;
-    return static_cast<std::size_t>(at - xml_.data());
   }
 
   // Eight characters of ASCII, none of them a control character: nearly all of a document. Per byte: the top
@@ -101,8 +158,9 @@ class Scanner {
     char quote = 0;
     names_.clear();
     names_seen_ = 0;
+    std::size_t before = at_;  // Where the value before ended.
     for (;;) {
-      at_ = next(at_ + 1, [](char c) { return kMeaning[static_cast<unsigned char>(c)]; });
+      at_ = marks_.next(at_ + 1);
       if (at_ == xml_.size()) return bad(start, "a tag without an end");
       const char c = xml_[at_];
       if (c == '&') {
@@ -111,29 +169,29 @@ class Scanner {
       } else if (c == '<') {
         return bad(at_, "'<' inside a tag: an attribute's quote is open, or a '>' is missing before");
       } else if (quote != 0) {
-        if (c == quote) quote = 0;
+        if (c != quote) continue;
+        quote = 0;
+        before = at_;
       } else if (c == '>') {
         if (xml_[at_ - 1] == '/') --depth_;
         ++at_;
         return {};
       } else {
         quote = c;
-        if (const auto name = name_before(at_); is_second(name))
+        if (const auto name = name_before(at_, before); is_second(name))
           return bad(at_, fmt::format("the attribute {} is there twice in one element", name));
       }
     }
   }
 
-  // What a tag may hold besides names and the text of values.
-  static constexpr std::array<bool, 256> kMeaning = [] {
-    std::array<bool, 256> table{};
-    for (const char c : {'"', '\'', '&', '<', '>'}) table[static_cast<unsigned char>(c)] = true;
-    return table;
-  }();
-
   // Of the attribute whose value's quote is at `quote`; empty where there is none, which the parser complains
-  // of.
-  std::string_view name_before(std::size_t quote) const {
+  // of. `before`: where the value or the tag before it ended or began.
+  std::string_view name_before(std::size_t quote, std::size_t before) const {
+    // Nearly always: a space, the name, the sign. (The parser complains of a space within it.)
+    if (const auto text = xml_.substr(before + 1, quote - before - 1);
+        xml_[before] != '<' && text.size() > 2 && text.front() == ' ' && text.back() == '=' &&
+        static_cast<unsigned char>(text[1]) > ' ' && static_cast<unsigned char>(text[text.size() - 2]) > ' ')
+      return text.substr(1, text.size() - 2);
     const auto space = [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; };
     std::size_t end = quote;
     while (space(xml_[end - 1])) --end;
@@ -194,6 +252,7 @@ class Scanner {
   }
 
   std::string_view xml_;
+  Marks marks_;
   std::size_t at_ = 0;
   int depth_ = 0;
   std::vector<std::string_view> names_;  // Of the attributes of this tag so far.

@@ -94,6 +94,7 @@ Result<pengine::SimulationRequest> request_of(const Context& context, const Pars
   request.execute = parsed.has("simulate") || parsed.has("in-place");
   request.show_scores = parsed.has("show-scores");
   request.show_utilization = parsed.has("show-utilization");
+  request.save_graph = parsed.has("save-graph");
   request.quiet = parsed.has("quiet");
   request.explain = parsed.values("explain");
   request.explain_actions = parsed.has("explain-actions");

@@ -60,6 +60,8 @@ class AttributeMap {
   void erase_if(Predicate predicate) {
     std::erase_if(entries_, predicate);
   }
+  // All entries, sorted by name; nothing is left.
+  std::vector<value_type> release() { return std::move(entries_); }
   bool operator==(const AttributeMap&) const = default;
 
  private:

@@ -70,13 +70,20 @@ bool check_op(Cluster& c, Resource* r, Node* node, const HistoryOp& op) {
   return false;
 }
 
-bool agent_changed(Cluster& c, Resource* r, Node* node, pugi::xml_node xml, bool active) {
-  auto differs = [&](const char* name, const std::string& now) {
-    const std::string_view old = xml.attribute(name).value();
-    return !old.empty() && old != now;
-  };
-  const bool changed = differs("class", r->def->agent_class) || differs("provider", r->def->provider) ||
-                       differs("type", r->def->type);
+// Is the history that of another agent?
+bool of_other_agent(const Definition& now, pugi::xml_node xml) {
+  auto differs = [](std::string_view old, const std::string& name) { return !old.empty() && old != name; };
+  for (auto a = xml.first_attribute(); a; a = a.next_attribute()) {
+    const std::string_view name = a.name();
+    if (name == "class" ? differs(a.value(), now.agent_class)
+                        : name == "provider" ? differs(a.value(), now.provider)
+                                             : name == "type" && differs(a.value(), now.type))
+      return true;
+  }
+  return false;
+}
+
+bool agent_changed(Cluster& c, Resource* r, Node* node, bool changed, bool active) {
   if (changed) trigger_unfencing(c, r, node, "Device definition changed");
   if (changed && active) {
     stop_action(c, r, node, false);
@@ -85,17 +92,17 @@ bool agent_changed(Cluster& c, Resource* r, Node* node, pugi::xml_node xml, bool
   return changed;
 }
 
-void check_history(Cluster& c, Resource* r, Node* node, const ResourceHistory& h) {
+void check_history(Cluster& c, Resource* r, Node* node, const ResourceHistory& h, bool other_agent) {
   if (r->removed) {
     // What nobody configures any more leaves no history behind.
     if (!is_anonymous_clone(top(r))) schedule_cleanup(c, r, node, false);
     return;
   }
   if (!contains(r->running_on, node)) {
-    if (agent_changed(c, r, node, h.xml, false)) schedule_cleanup(c, r, node, false);
+    if (agent_changed(c, r, node, other_agent, false)) schedule_cleanup(c, r, node, false);
     return;
   }
-  if (agent_changed(c, r, node, h.xml, true)) schedule_cleanup(c, r, node, false);
+  if (agent_changed(c, r, node, other_agent, true)) schedule_cleanup(c, r, node, false);
   const auto [start, stop] = active_range(h.ops);
   if (start < stop) return;
   int i = -1;
@@ -131,10 +138,14 @@ void check_histories(Cluster& c, bool deferred) {
       if (h->ops.empty()) continue;
       const auto found = named.find(h->id);
       if (found == named.end()) continue;
-      for (Resource* r : found->second)
+      const Definition* asked = nullptr;
+      bool other_agent = false;
+      for (Resource* r : found->second) {
         // Connections inside bundles wait until their container has a place.
-        if ((c.addresses_by_uname && addresses_by_uname(c, r, node)) == deferred)
-          check_history(c, r, node, *h);
+        if ((c.addresses_by_uname && addresses_by_uname(c, r, node)) != deferred) continue;
+        if (asked != r->def) other_agent = of_other_agent(*(asked = r->def), h->xml);
+        check_history(c, r, node, *h, other_agent);
+      }
     }
   }
 }

@@ -143,6 +143,7 @@ Options Report::options() const {
   options.now = now_;
   options.scores = request_.show_scores || request_.show_utilization;
   options.reasons = request_.explain_actions;
+  options.attributes = request_.execute || request_.save_graph || request_.explain_actions;
   return options;
 }
 

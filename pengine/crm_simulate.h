@@ -15,7 +15,7 @@ struct SimulationRequest {
   std::optional<WallTime> now;  // -t; none: the document's execution-date, or else `clock`.
   WallTime clock{};
   bool execute = false;              // -S: execute the graph and show what came of it.
-  bool run = true;                   // -R or -S: schedule at all.
+  bool save_graph = false;           // -G: the plan's graph will be written.
   bool show_scores = false;          // -s
   bool show_utilization = false;     // -U
   bool quiet = false;                // -Q: no status, no transition.

@@ -70,6 +70,7 @@ int run(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   request.show_scores = scores;
   request.execute = simulate_it;
+  request.save_graph = !save_graph.empty();
   request.clock = std::chrono::system_clock::now();
   if (!date.empty()) request.now = moment_of(date);
   auto document = systole::cib::parse_saved(read_all(from_pipe ? "-" : xml_file));

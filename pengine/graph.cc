@@ -118,6 +118,16 @@ void add_action_meta(const Resource* r, Meta& out) {
 
 namespace {
 
+std::string meta_name(std::string_view option) {
+  std::string name;
+  name.reserve(9 + option.size());
+  name.append("CRM_meta_").append(option);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+Meta attributes_of(Cluster& c, const Action* a);
+
 pengine::Action render(Cluster& c, const Action* a) {
   pengine::Action g;
   g.task = a->task;
@@ -128,9 +138,7 @@ pengine::Action render(Cluster& c, const Action* a) {
            : cluster ? pengine::Action::Kind::kCluster
                      : pengine::Action::Kind::kResource;
   g.can_fail = false;
-  Meta attributes;
-  Resource* r = a->resource;
-  if (r) {
+  if (const Resource* r = a->resource) {
     const std::string base = clone_id(r);
     // The history may know the instance by another name, as old releases and changed configurations do.
     const std::string& known_as = r->history_name.empty() ? r->id : r->history_name;
@@ -153,9 +161,24 @@ pengine::Action render(Cluster& c, const Action* a) {
     g.agent_class = r->def->agent_class;
     g.provider = r->def->provider;
     g.agent_type = r->def->type;
+  }
+  if (a->node && !(a->pseudo && a->task != "stonith")) {
+    g.node = a->node->name;
+    g.node_id = a->node->id;
+    if (!a->pseudo && a->task != "stonith")
+      if (const Node* router = router_for(a); router && router != a->node) g.router_node = router->name;
+  }
+  if (c.options.attributes) g.attributes = attributes_of(c, a).release();
+  return g;
+}
+
+Meta attributes_of(Cluster& c, const Action* a) {
+  Meta attributes;
+  attributes.reserve(32);
+  if (Resource* r = a->resource) {
     Node* at = a->node;
     if (is_primitive(r)) {
-      for (const auto& [n, v] : parameters(c, r, at)) attributes[n] = v;
+      for (const auto& [n, v] : parameters(c, r, at)) attributes.emplace(n, v);
       if (has_remote_params(parameters(c, r, at)))
         if (const std::string name = remote_name_for(c, r, at); !name.empty()) attributes["addr"] = name;
       if (const OpDef* op =
@@ -191,33 +214,20 @@ pengine::Action render(Cluster& c, const Action* a) {
     if (a->interval_ms > 0) meta["interval"] = std::to_string(a->interval_ms);
     if (a->task == "cancel") meta["operation"] = a->cancel_task;
     if (op) meta["name"] = op->name;
-    for (const auto& [n, v] : meta) {
-      std::string name = "CRM_meta_" + n;
-      std::replace(name.begin(), name.end(), '-', '_');
-      attributes[name] = v;
-    }
+    for (const auto& [n, v] : meta) attributes[meta_name(n)] = v;
     add_action_meta(r, attributes);
   }
-  for (const auto& [n, v] : a->meta) {
-    std::string name = "CRM_meta_" + n;
-    std::replace(name.begin(), name.end(), '-', '_');
-    attributes[name] = v;
-  }
+  for (const auto& [n, v] : a->meta) attributes[meta_name(n)] = v;
   if (a->node && !(a->pseudo && a->task != "stonith")) {
-    g.node = a->node->name;
-    g.node_id = a->node->id;
     attributes["CRM_meta_on_node"] = a->node->name;
     attributes["CRM_meta_on_node_uuid"] = a->node->id;
-    if (!a->pseudo && a->task != "stonith")
-      if (const Node* router = router_for(a); router && router != a->node) g.router_node = router->name;
-    if (const Node* host = physical_host(a); host && r) {
+    if (const Node* host = physical_host(a); host && a->resource) {
       attributes["CRM_meta_physical_host"] = host->name;
-      if (auto t = meta_of(r->meta, "container-attribute-target"))
+      if (auto t = meta_of(a->resource->meta, "container-attribute-target"))
         attributes["CRM_meta_container_attribute_target"] = *t;
     }
   }
-  for (auto& [n, v] : attributes) g.attributes.emplace_back(n, v);
-  return g;
+  return attributes;
 }
 
 }  // namespace

@@ -488,6 +488,11 @@ void parse_sets(xml_node parent, std::string_view tag, std::vector<NvSet>& out) 
 void evaluate_sets(const std::vector<NvSet>& sets, const RuleInput& in, AttributeMap& out, bool overwrite,
                    std::string_view first_id) {
   if (sets.empty()) return;
+  if (sets.size() == 1 && sets.front().rules.empty() && !overwrite) {  // Nearly always.
+    for (const auto& [name, value] : sets.front().pairs)
+      if (value != "#default") out.emplace(name, value);
+    return;
+  }
   std::vector<const NvSet*> order;
   for (const auto& s : sets) order.push_back(&s);
   std::stable_sort(order.begin(), order.end(), [&](const NvSet* a, const NvSet* b) {

@@ -24,6 +24,7 @@ struct Options {
       now;               // For rules and expiry. Default: the document's execution-date, or else epoch 0.
   bool scores = false;   // Record every allocation and promotion score (Plan::scores).
   bool reasons = false;  // Record why (Plan::reasons).
+  bool attributes = true;  // Of the graph's actions. Who only looks at what would be done needs none.
 };
 
 // One action of a transition graph; the fields are those of Pacemaker's graph XML.
