@@ -75,9 +75,9 @@ bool of_other_agent(const Definition& now, pugi::xml_node xml) {
   auto differs = [](std::string_view old, const std::string& name) { return !old.empty() && old != name; };
   for (auto a = xml.first_attribute(); a; a = a.next_attribute()) {
     const std::string_view name = a.name();
-    if (name == "class" ? differs(a.value(), now.agent_class)
-                        : name == "provider" ? differs(a.value(), now.provider)
-                                             : name == "type" && differs(a.value(), now.type))
+    if (name == "class"      ? differs(a.value(), now.agent_class)
+        : name == "provider" ? differs(a.value(), now.provider)
+                             : name == "type" && differs(a.value(), now.type))
       return true;
   }
   return false;

@@ -31,8 +31,8 @@ struct SimulationRequest {
 struct SimulationReport {
   std::string text;
   Plan plan;
-  cib::Document input;                  // As scheduled, with modifications.
-  std::optional<cib::Document> output;  // After execution; none when nothing was executed.
+  cib::Document input;                   // As scheduled, with modifications.
+  std::optional<cib::Document> output;   // After execution; none when nothing was executed.
   std::shared_ptr<const void> workings;  // See PlanWithStatus.
   const cib::Document& after() const { return output ? *output : input; }
 };

@@ -21,9 +21,9 @@ std::string score_text(int score);  // "INFINITY", "-INFINITY" or the number
 
 struct Options {
   std::optional<WallTime>
-      now;               // For rules and expiry. Default: the document's execution-date, or else epoch 0.
-  bool scores = false;   // Record every allocation and promotion score (Plan::scores).
-  bool reasons = false;  // Record why (Plan::reasons).
+      now;                 // For rules and expiry. Default: the document's execution-date, or else epoch 0.
+  bool scores = false;     // Record every allocation and promotion score (Plan::scores).
+  bool reasons = false;    // Record why (Plan::reasons).
   bool attributes = true;  // Of the graph's actions. Who only looks at what would be done needs none.
 };
 

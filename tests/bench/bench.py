@@ -86,6 +86,7 @@ def main():
     arguments.add_argument("--runs", type=int, metavar="N", help="runs of each (default: what each finds enough)")
     arguments.add_argument("--token", type=int, default=1000, metavar="MS", help="corosync.conf's token (default 1000)")
     arguments.add_argument("--nodes", default="3,8", metavar="N,N", help="ring: rings of how many nodes (default 3,8)")
+    arguments.add_argument("--part", action="append", metavar="PART", help=f"engine: only this part: {' '.join(engine.PARTS)}")
     arguments.add_argument("--seconds", type=float, default=2.0, help="ring: length of each measurement (default 2)")
     options = arguments.parse_args()
     wanted = options.names or list(measures.ALL)

@@ -1,8 +1,9 @@
 """./dev bench engine: our scheduler beside Debian's crm_simulate --run, on the same generated clusters, in turns.
 
 CPU seconds (user and system) of whole processes, the document's parsing included; what parsing and planning take apart,
-and what planning again after one status change takes, comes from systole-bench-engine. The documents are those of
-gen_cib.py in the folder that SYSTOLE_SUITE names.
+with and without the recording of reasons, and what planning again after one status change takes, comes from
+systole-bench-engine. The documents are those of gen_cib.py in the folder that SYSTOLE_SUITE names. The peer takes up
+to minutes for one run: beyond PEER_ENOUGH seconds one is enough. `--part` runs some parts alone.
 """
 import json
 import math
@@ -17,7 +18,9 @@ from lab.client import LabError, binaries
 
 PEER = "/usr/sbin/crm_simulate"
 STATES = ("fresh", "running", "node-lost")
-SIZES = ((8, 500), (8, 2000), (32, 1000), (16, 2000))
+SIZES = {"8x500": (8, 500), "8x2000": (8, 2000), "32x1000": (32, 1000), "16x2000": (16, 2000)}
+PARTS = [*SIZES, "large", "clones", "growth"]
+PEER_ENOUGH = 5.0
 # So many times less CPU than the peer.
 TIMES_LESS = {(8, 500): 20, (16, 2000): 50, (32, 1000): 50}
 LARGE = (32, 10000)
@@ -78,7 +81,7 @@ def _inside(path):
 
 class Bench:
     def __init__(self, options, directory):
-        self.runs, self.directory, self.rows, self.missed = options.runs or 3, directory, [], []
+        self.runs, self.directory, self.rows, self.missed = options.runs or 5, directory, [], []
         self.peer = os.access(PEER, os.X_OK)
         self.generator = _generator()
 
@@ -89,6 +92,12 @@ class Bench:
                             state, "--output", path], check=True)
         return path
 
+    @staticmethod
+    def progress(text):
+        """One line that comes and goes, for people."""
+        if sys.stderr.isatty():
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
     def limit(self, what, value, most):
         if value > most:
             self.missed.append(f"{what}: {value:.3f}, {most} is wanted")
@@ -96,12 +105,15 @@ class Bench:
     def row(self, name, path, with_peer, times_less=None):
         """Ours and the peer's in turns; medians."""
         ours, theirs, memory = [], [], 0
-        for _ in range(self.runs):
-            seconds, mib = _cpu(f"{binaries()}/crm_simulate_engine", "--xml-file", path, "--run")
+        for turn in range(self.runs):
+            self.progress(f"{name}: run {turn + 1} of {self.runs}")
+            seconds, mib = _cpu(f"{binaries()}/crm_simulate", "--xml-file", path, "--run")
             ours.append(seconds)
             memory = max(memory, mib)
-            if with_peer and self.peer:
+            if with_peer and self.peer and sum(theirs) < PEER_ENOUGH:
+                self.progress(f"{name}: run {turn + 1} of the peer")
                 theirs.append(_cpu(PEER, "--xml-file", path, "--run")[0])
+        self.progress(f"{name}: planning again and again")
         row = {"name": name, "mb": os.path.getsize(path) / 1e6, "ours": statistics.median(ours), "memory_mib": memory,
                **_inside(path)}
         if theirs:
@@ -111,7 +123,9 @@ class Bench:
             if times_less and row["ratio"] < times_less:
                 self.missed.append(f"{name}: {row['ratio']:.1f} times less, {times_less} is wanted")
         self.rows.append(row)
-        print(f"{name:24} {row['mb']:6.1f} MB {row['ours']:8.3f} {row['parse']:8.3f} {row['plan']:8.3f} {1e3 * row['again']:8.2f} ms"
+        self.progress("")
+        print(f"{name:24} {row['mb']:6.1f} MB {row['ours']:8.3f} {row['parse']:8.3f} {row['plan']:8.3f} {row['reasons']:8.3f}"
+              f" {1e3 * row['again']:8.2f} ms"
               f" {memory:7.0f} MiB {row['actions']:7}"
               + (f" {row['theirs']:8.2f} {row['ratio']:7.1f}" if theirs else "")
               + (f"   >= {times_less}" if theirs and times_less else ""), flush=True)
@@ -119,7 +133,11 @@ class Bench:
 
     def exponent(self, sizes, axis, state):
         """Of the CPU time, parsing included, against one size."""
-        points = [(math.log(size[axis]), math.log(_cpu_median(self, self.document(*size, state)))) for size in sizes]
+        points = []
+        for size in sizes:
+            self.progress(f"growth: {state}, {size[0]} x {size[1]}")
+            points.append((math.log(size[axis]), math.log(_cpu_median(self, self.document(*size, state)))))
+        self.progress("")
         mean_x, mean_y = (statistics.mean(p[i] for p in points) for i in (0, 1))
         slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
         against = "resources" if axis else "nodes"
@@ -129,31 +147,55 @@ class Bench:
 
 
 def _cpu_median(bench, path):
-    return statistics.median(_cpu(f"{binaries()}/crm_simulate_engine", "--xml-file", path, "--run")[0] for _ in range(bench.runs))
+    return statistics.median(_cpu(f"{binaries()}/crm_simulate", "--xml-file", path, "--run")[0] for _ in range(bench.runs))
+
+
+def _sizes(bench, parts):
+    for part, size in SIZES.items():
+        for state in STATES if part in parts else ():
+            row = bench.row(f"{size[0]} x {size[1]} {state}", bench.document(*size, state), True, TIMES_LESS.get(size))
+            if size[1] == 2000 and state != "fresh":
+                bench.limit(f"planning again after one change, {row['name']}", row["again"], AGAIN_LIMIT)
+
+
+def _large(bench):
+    name = f"{LARGE[0]} x {LARGE[1]} running"
+    bench.progress(f"{name}: the document is made")
+    row = bench.row(name, bench.document(*LARGE, "running"), False)
+    bench.limit("32 x 10000, plan", row["plan"], PLAN_LIMIT)
+    bench.limit("32 x 10000, whole process", row["ours"], WHOLE_LIMIT)
+    bench.limit("32 x 10000, GiB", row["memory_mib"] / 1024, MEMORY_LIMIT)
+
+
+def _clones(bench):
+    path = f"{bench.directory}/clones.xml"
+    pathlib.Path(path).write_text(clones(100, 100), encoding="ascii")
+    bench.limit("100 x 10000 instances, plan", bench.row("100 x 100 clones", path, False)["plan"], PLAN_LIMIT)
+
+
+def _growth(bench):
+    print("growth exponents of CPU time, parsing included")
+    return [bench.exponent(sizes, axis, state) for state in STATES for sizes, axis in ((BY_RESOURCES, 1), (BY_NODES, 0))]
 
 
 def measure(options):
-    """Runs and prints all; returns what --json writes."""
+    """Runs and prints all, or the parts of --part; returns what --json writes."""
+    parts = options.part or PARTS
+    if unknown := set(parts) - set(PARTS):
+        raise LabError(f"no such part: {' '.join(sorted(unknown))}; there are: {' '.join(PARTS)}")
     with tempfile.TemporaryDirectory(prefix="systole-bench-engine-") as directory:
         bench = Bench(options, directory)
         if not bench.peer:
             print(f"   {PEER} (pacemaker-cli-utils) is not installed: nothing to compare with")
-        print(f"{'':24} {'document':>9} {'ours s':>8} {'parse':>8} {'plan':>8} {'again':>11} {'memory':>11} {'actions':>7}"
-              f" {'peer s':>8} {'times':>7}")
-        for size in SIZES:
-            for state in STATES:
-                row = bench.row(f"{size[0]} x {size[1]} {state}", bench.document(*size, state), True, TIMES_LESS.get(size))
-                if size == (16, 2000) and state == "running":
-                    bench.limit("planning again after one change, 16 x 2000", row["again"], AGAIN_LIMIT)
-        row = bench.row(f"{LARGE[0]} x {LARGE[1]} running", bench.document(*LARGE, "running"), False)
-        bench.limit("32 x 10000, plan", row["plan"], PLAN_LIMIT)
-        bench.limit("32 x 10000, whole process", row["ours"], WHOLE_LIMIT)
-        bench.limit("32 x 10000, GiB", row["memory_mib"] / 1024, MEMORY_LIMIT)
-        path = f"{directory}/clones.xml"
-        pathlib.Path(path).write_text(clones(100, 100), encoding="ascii")
-        bench.limit("100 x 10000 instances, plan", bench.row("100 x 100 clones", path, False)["plan"], PLAN_LIMIT)
-        print("\ngrowth exponents of CPU time, parsing included")
-        growth = [bench.exponent(sizes, axis, state) for state in STATES for sizes, axis in ((BY_RESOURCES, 1), (BY_NODES, 0))]
+        if set(parts) != {"growth"}:
+            print(f"{'':24} {'document':>9} {'ours s':>8} {'parse':>8} {'plan':>8} {'reasons':>8} {'again':>11} {'memory':>11}"
+                  f" {'actions':>7} {'peer s':>8} {'times':>7}")
+        _sizes(bench, parts)
+        if "large" in parts:
+            _large(bench)
+        if "clones" in parts:
+            _clones(bench)
+        growth = _growth(bench) if "growth" in parts else []
         for line in bench.missed:
             print(f"MISSED  {line}")
         return {"rows": bench.rows, "growth": growth, "missed": bench.missed}
