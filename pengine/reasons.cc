@@ -46,18 +46,16 @@ void snapshot(const Resource* r, std::vector<std::pair<const Resource*, Places>>
 // Assignment may be tried several times: the last word counts. Where nothing changes any more, what changed
 // it before does.
 void put(Reasons& why, Reason reason) {
+  if (reason.score == 0 && !reason.node.empty()) return;
   auto& log = static_cast<Log&>(why);
   const std::string key =
       fmt::format("{}\n{}\n{}\n{}\n{}\n{}", static_cast<int>(reason.cause), reason.resource, reason.node,
                   reason.id, reason.other, reason.promotion);
   const auto [at, fresh] = log.record_at.emplace(key, why.records.size());
-  const bool nothing = reason.score == 0 && !reason.node.empty();
-  if (fresh && nothing) {
-    log.record_at.erase(at);
-  } else if (fresh) {
+  if (fresh) {
     why.records.push_back(std::move(reason));
     log.stamp.push_back(++log.count);
-  } else if (!nothing) {
+  } else {
     why.records[at->second] = std::move(reason);
     log.stamp[at->second] = ++log.count;
   }
@@ -185,14 +183,14 @@ void Because::end() {
     for (const Place& place : r->allowed) {
       const Place* old = before.find(place.node);
       const int from = old ? old->score : place.node->base_score;
-      any = any || from != place.score;
-      Reason reason{r->id, place.node->name, b->cause, 0, b->id, b->other};
-      if (from != place.score) reason.score = score_difference(from, place.score);
-      if (b->cause == Cause::kThreshold && reason.score != 0 && is_primitive(r)) {
+      if (from == place.score) continue;
+      any = true;
+      Reason reason{r->id, place.node->name, b->cause, score_difference(from, place.score), b->id, b->other};
+      if (b->cause == Cause::kThreshold && is_primitive(r)) {
         reason.count = fail_count(b->c, place.node, const_cast<Resource*>(r), kFailEffective | kFailFillers);
         reason.limit = r->migration_threshold;
       }
-      if (b->cause == Cause::kUtilization && reason.score != 0) reason.other = shortage(*r, *place.node);
+      if (b->cause == Cause::kUtilization) reason.other = shortage(*r, *place.node);
       if (b->cause == Cause::kInstances) instance_limits(*b->places.front().first, place.node, reason);
       put(*b->c.why, std::move(reason));
     }
