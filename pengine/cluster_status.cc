@@ -48,7 +48,7 @@ class Reader {
   ClusterStatus read() {
     ClusterStatus status;
     for (const Node* node : c_.nodes) status.nodes.push_back(node_status(*node));
-    for (Resource* r : in_document_order()) {
+    for (Resource* r : c_.resources) {
       if (r->internal && r->is_remote_connection) continue;  // A guest's connection shows as its node.
       status.resources.push_back(resource(r));
       count(r, status);
@@ -57,13 +57,6 @@ class Reader {
   }
 
  private:
-  std::vector<Resource*> in_document_order() const {
-    std::vector<Resource*> all(c_.resources.begin(), c_.resources.end());
-    std::stable_sort(all.begin(), all.end(),
-                     [](const Resource* a, const Resource* b) { return a->number < b->number; });
-    return all;
-  }
-
   NodeStatus node_status(const Node& node) {
     NodeStatus s;
     s.id = node.id;

@@ -146,9 +146,10 @@ void summarize(Cluster& c) {
   }
   std::vector<Line> lines;
   for (auto* r : c.resources) resource_lines(lines, r);
+  // Pacemaker's columns: what does not fit makes room for two more.
   std::size_t name_width = 5, details_width = 5;
   for (const auto& l : lines) {
-    name_width = std::max(name_width, l.resource.size());
+    if (l.resource.size() > name_width) name_width = l.resource.size() + 2;
     details_width = std::max(details_width, l.details.size());
   }
   for (const auto& l : lines) {
