@@ -11,7 +11,9 @@
 #include "cli/host.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/status.h"
 #include "cli/tools.h"
+#include "pengine/model.h"
 #include "pengine/rules.h"
 
 namespace systole::cli {
@@ -44,13 +46,15 @@ Manual manual() {
          {"op-fail", 'F', T::kValue, "RSC_TASK_INTERVAL@NODE=RC", "an operation will have this result"},
          {"set-datetime", 't', T::kValue, "DATETIME", "it is this time (ISO 8601, or seconds since 1970)"},
          {"quorum", 'q', T::kValue, "yes|no", "there is quorum, or not"},
-         {"watchdog", 'w', T::kValue, "yes|no", nullptr},
+         {"watchdog", 'w', T::kValue, "yes|no", "there is an active watchdog, or not"},
          {"ticket-grant", 'g', T::kValue, "TICKET", "a ticket is granted"},
          {"ticket-revoke", 'r', T::kValue, "TICKET", "a ticket is revoked"},
          {"ticket-standby", 'b', T::kValue, "TICKET", "a ticket is in standby"},
          {"ticket-activate", 'e', T::kValue, "TICKET", "a ticket is active"}}},
        {"Show and save",
-        {{"show-scores", 's', T::kNothing, "", "Scores"},
+        {{"show-attrs", 'A', T::kNothing, "", "Attributes of nodes"},
+         {"show-failcounts", 'c', T::kNothing, "", "Fail counts of resources"},
+         {"show-scores", 's', T::kNothing, "", "Scores"},
          {"show-utilization", 'U', T::kNothing, "", "Utilization"},
          {"save-graph", 'G', T::kValue, "FILE", "The transition graph as XML"},
          {"save-dotfile", 'D', T::kValue, "FILE", "The transition graph for Graphviz"},
@@ -82,6 +86,31 @@ std::optional<WallTime> moment_of(const std::string& text) {
   return seconds ? std::optional(WallTime(Seconds(*seconds))) : std::nullopt;
 }
 
+// Of a status, nothing but what crm_simulate does not show unless it is asked to.
+StatusOptions more_sections(const Parsed& parsed) {
+  StatusOptions options;
+  options.header = options.nodes = options.resources = options.failures = false;
+  options.fence_history = 0;
+  options.attributes = parsed.has("show-attrs");
+  options.failcounts = options.failures = parsed.has("show-failcounts");
+  return options;
+}
+
+// Sections as items of a list, with a line between them.
+std::string indented(const std::string& sections) {
+  std::string out;
+  std::size_t begin = 0;
+  while (begin < sections.size()) {
+    const std::size_t end = std::min(sections.find('\n', begin), sections.size());
+    const std::string line = sections.substr(begin, end - begin);
+    begin = end + 1;
+    const bool no_items = begin >= sections.size() || sections[begin] != ' ';
+    if (line.empty() || (no_items && line.starts_with("Node Attributes"))) continue;
+    out += line.front() == ' ' ? "  " + line + "\n" : "\n  * " + line + "\n";
+  }
+  return out;
+}
+
 Result<pengine::SimulationRequest> request_of(const Context& context, const Parsed& parsed) {
   pengine::SimulationRequest request;
   request.clock = context.now();
@@ -103,10 +132,12 @@ Result<pengine::SimulationRequest> request_of(const Context& context, const Pars
   request.nodes_failed = parsed.values("node-fail");
   request.inject = parsed.values("op-inject");
   request.fail = parsed.values("op-fail");
-  if (parsed.has("quorum")) {
-    const std::string value = parsed.value("quorum");
-    request.quorum = value == "yes" || value == "true" || value == "1" || value == "on";
-  }
+  if (parsed.has("quorum")) request.quorum = pengine::engine::is_true(parsed.value("quorum"));
+  if (parsed.has("watchdog")) request.watchdog = pengine::engine::is_true(parsed.value("watchdog"));
+  if (parsed.has("show-attrs") || parsed.has("show-failcounts"))
+    request.more = [show = more_sections(parsed), now = context.now()](const cib::Document& document) {
+      return indented(render_status({&document, {}, {}, now}, show));
+    };
   request.tickets_granted = parsed.values("ticket-grant");
   request.tickets_revoked = parsed.values("ticket-revoke");
   request.tickets_standby = parsed.values("ticket-standby");

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "pengine/explain_text.h"
+#include "pengine/model.h"
 #include "pengine/status_text.h"
 
 namespace systole::pengine {
@@ -43,7 +44,10 @@ class Report {
     } else if (!request_.quiet) {
       before = cluster_status(result_.input, now_);
     }
-    if (!request_.quiet) status("Current cluster status:", before, true);
+    if (!request_.quiet) {
+      maintenance_line();
+      status("Current cluster status:", before, result_.input, true);
+    }
     if (modifies()) {
       if (auto modified = modify(); !modified) return tl::make_unexpected(modified.error());
       result_.plan = schedule(result_.input, options());
@@ -66,7 +70,15 @@ class Report {
     if (original_date_ && !request_.quiet) say("Using the original execution date of: " + utc_text(now_));
   }
 
-  void status(const char* title, const ClusterStatus& now, bool counts) {
+  void maintenance_line() {
+    const auto mode = result_.input.root().select_node(
+        "configuration/crm_config/cluster_property_set/nvpair[@name='maintenance-mode']");
+    if (!engine::is_true(mode.node().attribute("value").value())) return;
+    say("\n              *** Resource management is DISABLED ***");
+    say("  The cluster will not attempt to start, stop or recover services\n");
+  }
+
+  void status(const char* title, const ClusterStatus& now, const cib::Document& document, bool counts) {
     if (counts && now.disabled + now.blocked > 0) {
       say(fmt::format(
           "{} of {} resource instances DISABLED and {} BLOCKED from further action due to failure\n",
@@ -74,13 +86,14 @@ class Report {
     }
     say(title);
     result_.text += status_text(now);
+    if (request_.more) result_.text += request_.more(document);
   }
 
   bool modifies() const {
     const auto& r = request_;
-    return r.quorum || !r.nodes_up.empty() || !r.nodes_down.empty() || !r.nodes_failed.empty() ||
-           !r.tickets_granted.empty() || !r.tickets_revoked.empty() || !r.tickets_standby.empty() ||
-           !r.tickets_activated.empty() || !r.inject.empty();
+    return r.quorum || r.watchdog || !r.nodes_up.empty() || !r.nodes_down.empty() ||
+           !r.nodes_failed.empty() || !r.tickets_granted.empty() || !r.tickets_revoked.empty() ||
+           !r.tickets_standby.empty() || !r.tickets_activated.empty() || !r.inject.empty();
   }
   Result<void> modify();
   Options options() const;
@@ -101,6 +114,10 @@ Result<void> Report::modify() {
   if (request_.quorum) {
     notes.push_back(fmt::format("Setting quorum: {}", *request_.quorum ? "true" : "false"));
     inject_quorum(d, *request_.quorum);
+  }
+  if (request_.watchdog) {
+    notes.push_back(fmt::format("Setting watchdog: {}", *request_.watchdog ? "true" : "false"));
+    inject_watchdog(d, *request_.watchdog);
   }
   for (const std::string& n : request_.nodes_up) {
     notes.push_back("Bringing node " + n + " online");
@@ -200,7 +217,8 @@ Result<void> Report::execute() {
     if (!simulation.complete) say("Transition failed: not every action could be executed");
     date_line();
     gap();
-    status("Revised Cluster Status:", cluster_status(simulation.after, now_, Pending::kLeftOut), false);
+    status("Revised Cluster Status:", cluster_status(simulation.after, now_, Pending::kLeftOut),
+           simulation.after, false);
   }
   result_.output = std::move(simulation.after);
   return {};

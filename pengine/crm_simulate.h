@@ -2,6 +2,7 @@
 // name, the shell's `simulate` and the web page.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,17 +15,19 @@ namespace systole::pengine {
 struct SimulationRequest {
   std::optional<WallTime> now;  // -t; none: the document's execution-date, or else `clock`.
   WallTime clock{};
-  bool execute = false;              // -S: execute the graph and show what came of it.
-  bool save_graph = false;           // -G: the plan's graph will be written.
-  bool show_scores = false;          // -s
-  bool show_utilization = false;     // -U
-  bool quiet = false;                // -Q: no status, no transition.
+  bool execute = false;           // -S: execute the graph and show what came of it.
+  bool save_graph = false;        // -G: the plan's graph will be written.
+  bool show_scores = false;       // -s
+  bool show_utilization = false;  // -U
+  bool quiet = false;             // -Q: no status, no transition.
+  // -A -c: what else is shown of a status, indented as the rest.
+  std::function<std::string(const cib::Document&)> more;
   std::vector<std::string> explain;  // Our addition: why these resources are where they are.
   bool explain_actions = false;      // Our addition: why each action is there, and what it waits for.
   // Modifications before scheduling.
   std::vector<std::string> nodes_up, nodes_down, nodes_failed;  // -u -d -f
   std::vector<std::string> inject, fail;                        // -i -F: OPERATION_KEY@NODE=RC
-  std::optional<bool> quorum;                                   // -q
+  std::optional<bool> quorum, watchdog;                         // -q -w
   std::vector<std::string> tickets_granted, tickets_revoked, tickets_standby,
       tickets_activated;  // -g -r -b -e
 };

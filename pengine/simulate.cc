@@ -408,6 +408,20 @@ void inject_quorum(cib::Document& document, bool quorate) {
   set(document.root(), "have-quorum", quorate ? "1" : "0");
 }
 
+void inject_watchdog(cib::Document& document, bool active) {
+  pugi::xml_node config = child_or_new(child_or_new(document.root(), "configuration"), "crm_config");
+  const char* const value = active ? "true" : "false";
+  const auto known = config.select_nodes("cluster_property_set/nvpair[@name='have-watchdog']");
+  for (const auto& pair : known) set(pair.node(), "value", value);
+  if (!known.empty()) return;
+  pugi::xml_node properties = child_or_new(config, "cluster_property_set");
+  if (!properties.attribute("id")) set(properties, "id", "cib-bootstrap-options");
+  pugi::xml_node pair = properties.append_child("nvpair");
+  set(pair, "id", std::string(properties.attribute("id").value()) + "-have-watchdog");
+  set(pair, "name", "have-watchdog");
+  set(pair, "value", value);
+}
+
 void inject_ticket(cib::Document& document, const std::string& ticket, const std::string& attribute,
                    const std::string& value) {
   pugi::xml_node tickets = child_or_new(child_or_new(document.root(), "status"), "tickets");

@@ -44,6 +44,7 @@ void inject_node(cib::Document& document, const std::string& node, bool up, bool
 Result<void> inject_op(cib::Document& document, const InjectedOp& op,
                        WallTime now);  // As if it had been executed
 void inject_quorum(cib::Document& document, bool quorate);
+void inject_watchdog(cib::Document& document, bool active);
 void inject_ticket(cib::Document& document, const std::string& ticket, const std::string& attribute,
                    const std::string& value);
 

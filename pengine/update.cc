@@ -45,7 +45,11 @@ void clear_runnable_because(Action* a, const Action* reason) {
   a->runnable = false;
   because(a, reason, "unrunnable");
 }
-void clear_migratable(Action* a) { a->migratable = false; }
+void clear_migratable(Action* a, const Action* reason) {
+  if (!a->migratable) return;
+  a->migratable = false;
+  because(a, reason, "unmigrateable");
+}
 
 // Of groups: mandatory if any member's is; complete only if every member's is.
 ActionFlags group_flags(Cluster& c, Action* a, const Node* node) {
@@ -130,7 +134,7 @@ void restart_order(Action* first, Action* then, bool optional_counts, bool runna
                     first->resource == then->resource;
   if (!restart && !stop) return;
   if (first->runnable || !then->optional) clear_optional(first, then);
-  if (!then->migratable) clear_migratable(first);
+  if (!then->migratable) clear_migratable(first, then);
   if (!first->optional && !first->runnable) clear_runnable_because(then, first);
 }
 
@@ -142,24 +146,24 @@ unsigned update_primitive(Cluster& c, Action* first, Action* then, ActionFlags f
   if (type & kAsymmetric) asymmetric(first, then);
   if ((type & kThenImpliesFirst) && !to) {
     if (optional_counts && !flags.optional) clear_optional(first, then);
-    if (flags.migratable && !then->migratable) clear_migratable(first);
+    if (flags.migratable && !then->migratable) clear_migratable(first, then);
   }
   if ((type & kPromotedThenImpliesFirst) && optional_counts && !then->optional && then->resource &&
       then->resource->role == Role::kPromoted) {
     clear_optional(first, then);
-    if (!then->migratable) clear_migratable(first);
+    if (!then->migratable) clear_migratable(first, then);
   }
   if ((type & kUnmigratableThenBlocks) && optional_counts) {
     if (!then->migratable || !then->runnable) clear_runnable_because(first, then);
     if (!then->optional) clear_optional(first, then);
   }
   if ((type & kFirstElseThen) && optional_counts && !first->runnable) {
-    clear_migratable(then);
+    clear_migratable(then, first);
     then->pseudo = false;
   }
   if ((type & kUnrunnableFirstBlocks) && runnable_counts && then->runnable && !flags.runnable) {
     clear_runnable_because(then, first);
-    clear_migratable(then);
+    clear_migratable(then, first);
   }
   if ((type & kFirstImpliesThen) && optional_counts && then->optional && !flags.optional &&
       !first->migratable)
