@@ -16,6 +16,10 @@ std::string flags(const ClusterInfo& info) {
   if (info.two_node) text += "2Node ";
   if (info.quorate) text += "Quorate ";
   if (info.wait_for_all) text += "WaitForAll ";
+  if (info.last_man_standing) text += "LastManStanding ";
+  if (info.auto_tie_breaker) text += "AutoTieBreaker ";
+  if (info.allow_downscale) text += "AllowDownscale ";
+  if (info.device_votes > 0) text += "Qdevice ";
   return text;
 }
 
@@ -24,12 +28,21 @@ std::string rule(std::string_view title) {
 }
 
 std::string nodes_text(const ClusterInfo& info) {
-  std::string text = "\n" + rule("Membership information") + "    Nodeid      Votes Name\n";
+  // With a device each node says whether it is there, votes, and may win alone.
+  const bool device = info.device_votes > 0;
+  const std::string state =
+      !device ? ""
+              : fmt::format(" {:>10}", fmt::format("A,{},{}", info.device_casts ? "V" : "NV",
+                                                   info.device_master_wins ? "MW" : "NMW"));
+  std::string text = "\n" + rule("Membership information") + "    Nodeid      Votes " +
+                     (device ? "   Qdevice Name\n" : "Name\n");
   for (const auto& node : info.nodes) {
     if (node.member)
-      text += fmt::format("{:10} {:10} {}{}\n", node.id, node.votes, printable(node.name),
+      text += fmt::format("{:10} {:10}{} {}{}\n", node.id, node.votes, state, printable(node.name),
                           node.local ? " (local)" : "");
   }
+  if (device)
+    text += fmt::format("{:10} {:10} {:>10} Qdevice\n", 0, info.device_casts ? info.device_votes : 0, "");
   return text;
 }
 
@@ -240,7 +253,7 @@ void runtime_keys(const ClusterInfo& info, Map& map) {
   map["totem.cluster_name"] = {"str", info.cluster_name};
   number("runtime.votequorum.this_node_id", info.local_id);
   number("runtime.votequorum.two_node", info.two_node ? 1 : 0);
-  number("runtime.votequorum.wait_for_all_status", info.wait_for_all && !info.quorate ? 1 : 0);
+  number("runtime.votequorum.wait_for_all_status", info.waiting_for_all ? 1 : 0);
   number("runtime.votequorum.highest_node_id", info.nodes.empty() ? 0 : info.nodes.back().id);
   for (const auto& [name, value] : info.counters) number("stats.srp." + name, value);
   for (const auto& link : info.links) {

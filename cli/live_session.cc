@@ -58,6 +58,13 @@ ClusterInfo plain(const ipc::Status& s) {
   info.quorate = s.quorate();
   info.two_node = s.two_node();
   info.wait_for_all = s.wait_for_all();
+  info.waiting_for_all = s.waiting_for_all();
+  info.last_man_standing = s.last_man_standing();
+  info.auto_tie_breaker = s.auto_tie_breaker();
+  info.allow_downscale = s.allow_downscale();
+  info.device_votes = s.device_votes();
+  info.device_casts = s.device_casts();
+  info.device_master_wins = s.device_master_wins();
   info.votes = s.votes();
   info.expected_votes = s.expected_votes();
   info.threshold = s.threshold();

@@ -47,8 +47,11 @@ struct ClusterInfo {
   std::vector<Node> nodes;  // All configured, in the daemon's order.
   std::uint64_t ring_sequence = 0;
   std::uint32_t ring_representative = 0;
-  bool quorate = false, two_node = false, wait_for_all = false;
+  bool quorate = false, two_node = false, wait_for_all = false, waiting_for_all = false;
+  bool last_man_standing = false, auto_tie_breaker = false, allow_downscale = false;
   unsigned votes = 0, expected_votes = 0, threshold = 0;
+  unsigned device_votes = 0;  // 0: there is no quorum device.
+  bool device_casts = false, device_master_wins = false;
   std::string cluster_name, local_node, dc, dc_version;
   std::uint32_t local_id = 0;
   std::string state;       // Of the local controller: "S_IDLE"…

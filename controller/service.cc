@@ -288,6 +288,13 @@ void Service::State::status(const ipc::StatusRequest& body, const Reply& reply) 
   out.set_threshold(quorum.threshold);
   out.set_two_node(quorum.two_node);
   out.set_wait_for_all(quorum.wait_for_all);
+  out.set_waiting_for_all(quorum.waiting_for_all);
+  out.set_last_man_standing(quorum.last_man_standing);
+  out.set_auto_tie_breaker(quorum.auto_tie_breaker);
+  out.set_allow_downscale(quorum.allow_downscale);
+  out.set_device_votes(quorum.device_votes);
+  out.set_device_casts(quorum.device_casts);
+  out.set_device_master_wins(node.config().quorum.device.master_wins);
   out.set_cluster_name(node.config().totem.cluster_name);
   const NodeStatus now = node.status();
   out.set_dc(now.dc);

@@ -26,8 +26,8 @@ Result<std::optional<std::string>> FrameReader::next() {
   std::size_t size = 0;
   for (std::size_t i = 0; i < kHeader; ++i)
     size = size << 8 | static_cast<unsigned char>(buffer_[start_ + i]);
-  if (size > kMaxFrame) {
-    return fail(Errc::kParse, "a frame of {} bytes is larger than the local API takes ({})", size, kMaxFrame);
+  if (size > most_) {
+    return fail(Errc::kParse, "a frame of {} bytes is larger than is taken here ({})", size, most_);
   }
   if (buffered() < kHeader + size) return std::optional<std::string>();
   std::optional<std::string> content(buffer_.substr(start_ + kHeader, size));

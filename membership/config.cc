@@ -5,6 +5,7 @@
 #include <charconv>
 #include <set>
 
+#include "membership/config_device.h"
 #include "membership/wire.h"
 
 namespace systole::membership {
@@ -98,6 +99,7 @@ class Parser {
   Result<void> interface(const Line& line);
   Result<void> node(const Line& line);
   Result<void> quorum(const Line& line);
+  Result<void> device(const Line& line, std::string_view section);
   Result<void> systole(const Line& line);
   Result<void> tie_breaker(const Line& line);
   Result<void> logging(const Line& line);
@@ -108,6 +110,7 @@ class Parser {
   Result<void> check_totem();
   Result<void> check_links();
   Result<void> check_quorum();
+  Result<void> check_device(unsigned votes, bool equal);
   template <typename T>
   Result<void> set_number(const Line& line, T& target, std::uint64_t least, std::uint64_t most) {
     const auto value = number(line, least, most);
@@ -146,6 +149,8 @@ class Parser {
   std::string logfile_;
   bool ip_version_given_ = false;
   unsigned two_node_line_ = 0;
+  std::optional<DeviceSection> device_;
+  std::map<std::string, unsigned> device_lines_;  // By section: where it begins.
   unsigned last_line_ = 0;
 };
 
@@ -191,6 +196,7 @@ Result<void> Parser::take(const Line& line) {
   if (section == "totem.interface") return interface(option);
   if (section == "nodelist.node") return node(option);
   if (section == "quorum") return quorum(option);
+  if (section.starts_with("quorum.device")) return device(option, section);
   if (section == "logging") return logging(option);
   if (section == "systole") return systole(option);
   if (section == "nodelist") {
@@ -211,17 +217,26 @@ Result<void> Parser::begin_section(const Line& line) {
     return bad(line, "sections are nested too deeply: is a closing brace missing?");
   const std::string path =
       sections_.empty() ? std::string(line.key) : sections_.back().path + "." + std::string(line.key);
-  static const std::set<std::string, std::less<>> kKnown = {
-      "totem",   "totem.interface",       "nodelist", "nodelist.node", "quorum", "quorum.device",
-      "logging", "logging.logger_subsys", "systole"};
+  static const std::set<std::string, std::less<>> kKnown = {"totem",
+                                                            "totem.interface",
+                                                            "nodelist",
+                                                            "nodelist.node",
+                                                            "quorum",
+                                                            "quorum.device",
+                                                            "quorum.device.net",
+                                                            "quorum.device.disk",
+                                                            "quorum.device.heuristics",
+                                                            "logging",
+                                                            "logging.logger_subsys",
+                                                            "systole"};
   static const std::set<std::string, std::less<>> kIgnored = {"system", "resources", "uidgid", "qb",
                                                               "nozzle", "aisexec",   "amf",    "service"};
   if (!kKnown.contains(path) && !kIgnored.contains(path) &&
       !(sections_.size() && kIgnored.contains(sections_[0].path))) {
     warn(line, fmt::format("section {} is not known and has no effect", shown(path)));
-  } else if (path == "quorum.device") {
-    warn(line, "a quorum device is not used yet: votes come from the nodes alone");
   }
+  if (path == "quorum.device") device_ = DeviceSection{};
+  if (path.starts_with("quorum.device")) device_lines_[path] = line.number;
   if (path == "nodelist.node") {
     if (nodes_.size() >= kMaxNodes) return bad(line, fmt::format("at most {} nodes are possible", kMaxNodes));
     node_ = DraftNode{};
@@ -540,6 +555,13 @@ Result<void> Parser::quorum(const Line& line) {
   return {};
 }
 
+Result<void> Parser::device(const Line& line, std::string_view section) {
+  const auto taken = device_->take(section, line.key, line.value);
+  if (!taken) return bad(line, taken.error().message);
+  if (!*taken) unknown(line);
+  return {};
+}
+
 // "lowest", "highest", or node ids separated by spaces.
 Result<void> Parser::tie_breaker(const Line& line) {
   QuorumOptions& q = config_.quorum;
@@ -726,10 +748,8 @@ Result<void> Parser::check_quorum() {
         Errc::kInvalidConfig,
         "corosync.conf: last_man_standing needs nodes that have one vote each: leave quorum_votes out");
   }
-  if ((q.last_man_standing || q.auto_tie_breaker) && q.device_votes) {
-    config_.warnings.push_back(
-        "quorum: a quorum device excludes last_man_standing and auto_tie_breaker: the device is not used");
-    config_.quorum.device_votes.reset();
+  if (device_) {
+    if (auto checked = check_device(votes, equal); !checked) return checked;
   }
   if (q.last_man_standing && !q.wait_for_all.value_or(false)) {
     config_.warnings.push_back(
@@ -738,6 +758,30 @@ Result<void> Parser::check_quorum() {
   }
   if (votes == 0)
     return fail(Errc::kInvalidConfig, "corosync.conf: no node has a vote: leave quorum_votes out");
+  return {};
+}
+
+Result<void> Parser::check_device(unsigned votes, bool equal) {
+  QuorumOptions& q = config_.quorum;
+  const Line line{device_lines_["quorum.device"], {}, {}};
+  if (q.last_man_standing || q.auto_tie_breaker) {
+    warn(line, "a quorum device excludes last_man_standing and auto_tie_breaker: the device is not used");
+    return {};
+  }
+  if (q.two_node)
+    return bad(
+        line,
+        "two_node and a quorum device exclude each other: remove two_node, the device's vote does its work");
+  auto options = device_->finish({config_.totem.cluster_name, votes, equal, q.expected_votes.has_value()});
+  if (!options) return bad(line, options.error().message);
+  for (const std::string& warning : options->warnings) warn(line, warning);
+  if (options->device.tie_breaker == DeviceOptions::TieBreaker::kNode &&
+      config_.find(options->device.tie_breaker_node) == nullptr) {
+    return bad(line, fmt::format("the device's tie_breaker names node {}, which is not in the nodelist",
+                                 raw(options->device.tie_breaker_node)));
+  }
+  q.device_votes = options->votes;
+  q.device = std::move(options->device);
   return {};
 }
 

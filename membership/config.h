@@ -66,6 +66,34 @@ struct TotemOptions {
   std::map<unsigned, LinkOptions> links;  // Those with an interface section.
 };
 
+// quorum.device, with corosync-qdevice(8)'s keys and defaults; `disk` is ours.
+struct DeviceOptions {
+  enum class Model { kNet, kDisk } model = Model::kNet;
+  Milliseconds timeout{10000};       // A vote holds so long after the device was last heard.
+  Milliseconds sync_timeout{30000};  // How long a new view waits for its word.
+  // net: an arbitrator.
+  enum class Tls { kOff, kOn, kRequired } tls = Tls::kOn;  // kOn: where this host has the certificates.
+  std::string host;
+  std::uint16_t port = 5403;
+  enum class Algorithm { kFfsplit, kLms, kTest } algorithm = Algorithm::kFfsplit;
+  enum class TieBreaker { kLowest, kHighest, kNode } tie_breaker = TieBreaker::kLowest;
+  NodeId tie_breaker_node{};       // kNode
+  bool keep_active = true;         // keep_active_partition_tie_breaker
+  Milliseconds connect_timeout{};  // Default: 0.8 * timeout.
+  unsigned ip_version = 0;         // force_ip_version: 4, 6, or 0: IPv6, or else IPv4.
+  // disk: slots on a shared block device, or a file on a shared filesystem that caches nothing.
+  std::string path;             // disk.device
+  Milliseconds interval{1000};  // Between two writes of a slot.
+  bool master_wins = false;     // The elected node's view is quorate even without a majority.
+  struct Heuristics {
+    enum class Mode { kOff, kOn, kSync } mode = Mode::kOff;
+    Milliseconds timeout{};                                    // Default: half the device's.
+    Milliseconds sync_timeout{};                               // Likewise.
+    Milliseconds interval{};                                   // Default: 3 * the device's timeout.
+    std::map<std::string, std::vector<std::string>> commands;  // exec_NAME, split into words.
+  } heuristics;
+};
+
 struct QuorumOptions {
   bool enabled = true;  // provider: corosync_votequorum. Off: always quorate.
   std::optional<unsigned> expected_votes;
@@ -77,8 +105,8 @@ struct QuorumOptions {
   enum class TieBreaker { kLowest, kHighest, kList } tie_breaker = TieBreaker::kLowest;
   std::vector<NodeId> tie_breaker_nodes;  // auto_tie_breaker_node as a list, in its order.
   bool allow_downscale = false;
-  std::optional<unsigned> device_votes;    // quorum.device: there is one, and this is what its vote counts.
-  Milliseconds device_sync_timeout{2000};  // How long a new view waits for its word.
+  std::optional<unsigned> device_votes;  // quorum.device: there is one, and this is what its vote counts.
+  DeviceOptions device;                  // Where there is one.
 };
 
 // Who orders messages and forms views: our own ring, or a Corosync that runs on the hosts (`systole {

@@ -16,6 +16,8 @@ struct QuorumFacts {
   std::uint32_t expected_votes = 0;  // As it counts them.
   RingId last_quorate;               // Its last view that was quorate; sequence 0: none in this life.
   NodeId tie_breaker{};              // Whose side wins when that view splits in halves; 0: nobody's.
+  RingId elected;                    // The latest view known that recalculated its votes; sequence 0: none.
+  std::vector<NodeId> electors;      // Its members, ascending: theirs alone are the expected votes since.
   bool operator==(const QuorumFacts&) const = default;
 };
 
@@ -34,6 +36,10 @@ struct ViewFacts {
     if (one.last_quorate > all.last_quorate) {
       all.last_quorate = one.last_quorate;
       all.tie_breaker = one.tie_breaker;
+    }
+    if (one.elected > all.elected) {
+      all.elected = one.elected;
+      all.electors = one.electors;
     }
   }
 };

@@ -50,6 +50,9 @@ struct Quorum {
 struct QuorumDeviceVote {
   bool casts = false;        // It votes for this view. Counted once, however many members heard so.
   bool master_wins = false;  // A view for which it votes is quorate even without a majority.
+  // How long a vote counts unless it is said again; 0: until it is taken back. Kept by the ring, so that it
+  // ends even where nobody else has time to.
+  Milliseconds holds{};
   bool operator==(const QuorumDeviceVote&) const = default;
 };
 
@@ -131,9 +134,9 @@ class Membership {
     // Quorum of the same view changed (expected_votes was set, a quorum device voted, the window of
     // last_man_standing passed).
     std::function<void(const Quorum& quorum)> quorum;
-    // Only with a quorum device configured: `view` is installed, and `view` above waits until
-    // set_device_vote() was called for it by a member whose device votes, or by all members, or
-    // quorum.device.sync_timeout is over. `without` is the judgement without the device.
+    // `view` is installed; for who has a quorum device. Where the device's vote could make it quorate, `view`
+    // above waits until set_device_vote() was called for it by a member whose device votes, or by all
+    // members, or quorum.device.sync_timeout is over. `without` is the judgement without the device.
     std::function<void(const View& view, const Quorum& without)> ask_device;
     std::function<void(NodeId sender, ByteView message)> message;
     // From a member's tell().

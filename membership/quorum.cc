@@ -22,6 +22,8 @@ void QuorumJudge::set_config(const ClusterConfig& config) {
   expected_votes_ += config.quorum.device_votes.value_or(0);
   if (config.quorum.expected_votes) expected_votes_ = *config.quorum.expected_votes;
   configured_votes_ = expected_votes_;
+  elected_ = {};
+  electors_.clear();
   wait_for_all_ = config.quorum.wait_for_all.value_or(config.quorum.two_node);
 }
 
@@ -44,6 +46,13 @@ bool QuorumJudge::device_has_spoken() const {
 unsigned QuorumJudge::present() const {
   unsigned votes = device_casts() ? *config_.quorum.device_votes : 0;
   for (const NodeLife& life : view_.members) votes += votes_of(life.node);
+  return votes;
+}
+
+unsigned QuorumJudge::counted() const {
+  if (elected_.sequence == 0) return present();
+  unsigned votes = 0;
+  for (const NodeId node : electors_) votes += contains(view_, node) ? votes_of(node) : 0;
   return votes;
 }
 
@@ -92,6 +101,14 @@ Quorum QuorumJudge::judge(const View& view, const ViewFacts& facts) {
     last_quorate_ = facts.all.last_quorate;
     tie_breaker_ = facts.all.tie_breaker;
   }
+  if (facts.all.elected > elected_) {
+    elected_ = facts.all.elected;
+    electors_ = facts.all.electors;
+  }
+  if (elected_.sequence != 0) {
+    expected_votes_ = 0;
+    for (const NodeId node : electors_) expected_votes_ += votes_of(node);
+  }
   return again();
 }
 
@@ -99,7 +116,8 @@ Quorum QuorumJudge::again() {
   Quorum q;
   if (view_.members.size() > 2) two_node_ = false;
   q.votes = present();
-  expected_votes_ = std::max(expected_votes_, q.votes);
+  const unsigned votes = counted();
+  expected_votes_ = std::max(expected_votes_, votes);
   q.two_node = two_node_ && expected_votes_ == 2;
   q.wait_for_all = wait_for_all_;
   q.last_man_standing = config_.quorum.last_man_standing;
@@ -108,14 +126,14 @@ Quorum QuorumJudge::again() {
   q.device_votes = config_.quorum.device_votes.value_or(0);
   q.device_casts = device_casts();
   q.expected_votes = expected_votes_;
-  q.threshold = threshold(expected_votes_, q.votes);
+  q.threshold = threshold(expected_votes_, votes);
   if (q.votes >= expected_votes_) seen_all_ = true;
   q.waiting_for_all = wait_for_all_ && !seen_all_;
   const bool master = q.device_casts && std::any_of(device_.begin(), device_.end(), [](const auto& heard) {
                         return heard.second.casts && heard.second.master_wins;
                       });
-  q.quorate = q.votes >= q.threshold || master;
-  if (!q.quorate && wins_tie(q.votes)) q.quorate = q.by_tie_breaker = true;
+  q.quorate = votes >= q.threshold || master;
+  if (!q.quorate && wins_tie(votes)) q.quorate = q.by_tie_breaker = true;
   q.quorate &= !q.waiting_for_all;
   if (!config_.quorum.enabled) {
     q.quorate = true;
@@ -143,20 +161,28 @@ Result<void> may_set_expected_votes(const Quorum& now, unsigned votes) {
 Result<void> QuorumJudge::set_expected_votes(unsigned votes) {
   if (votes == 0) return fail(Errc::kInvalidArgument, "expected votes must be 1 or more");
   expected_votes_ = votes;
+  elected_ = {};  // The administrator's word is about all nodes.
+  electors_.clear();
   return {};
 }
 
 std::optional<Duration> QuorumJudge::window() const {
-  if (!config_.quorum.last_man_standing || !quorate_ || present() >= expected_votes_) return {};
+  if (!config_.quorum.last_man_standing || !quorate_) return {};
+  // Nobody is missing, and nobody's vote is waiting to count.
+  if (counted() >= expected_votes_ && present() == counted()) return {};
   return config_.quorum.last_man_standing_window;
 }
 
 void QuorumJudge::recalculate() {
-  if (quorate_) expected_votes_ = present();
+  if (!quorate_) return;
+  elected_ = view_.id;
+  electors_.clear();
+  for (const NodeLife& life : view_.members) electors_.push_back(life.node);
+  expected_votes_ = present();
 }
 
 QuorumFacts QuorumJudge::facts() const {
-  return {seen_all_, quorate_, expected_votes_, last_quorate_, tie_breaker_};
+  return {seen_all_, quorate_, expected_votes_, last_quorate_, tie_breaker_, elected_, electors_};
 }
 
 }  // namespace systole::membership

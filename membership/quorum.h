@@ -2,8 +2,11 @@
 // votes, whether all nodes have been seen, which half wins a split. Pure: views, facts and votes in,
 // judgements out. All members of a view that feed it the same in the same order judge alike.
 //
-// Stricter than votequorum in one point: auto_tie_breaker decides only splits in exact halves, and only for a
-// half that knows a quorate view of its life or of a member's: nodes that merely start together win no tie.
+// Stricter than votequorum in two points. auto_tie_breaker decides only splits in exact halves, and only for
+// a half that knows a quorate view of its life or of a member's: nodes that merely start together win no tie.
+// And when last_man_standing has recalculated, the votes that count are those of the nodes that were there
+// (dynamic voting; Jajodia, Mutchler, ACM TODS 15(2), 1990) until the next time: else some of them could make
+// up a quorum with nodes that were lost before, beside the quorum of the rest.
 #pragma once
 
 #include <map>
@@ -45,6 +48,7 @@ class QuorumJudge {
 
  private:
   unsigned present() const;  // Votes of the view's members and its device.
+  unsigned counted() const;  // Of these, the votes that count.
   unsigned threshold(unsigned expected, unsigned votes) const;
   bool wins_tie(unsigned votes) const;
   NodeId tie_breaker_of(const View& view) const;
@@ -60,7 +64,9 @@ class QuorumJudge {
   View view_;
   bool quorate_ = false;
   RingId last_quorate_;
-  NodeId tie_breaker_{};                       // Of last_quorate_.
+  NodeId tie_breaker_{};  // Of last_quorate_.
+  RingId elected_;        // The view whose members' votes alone count; none: all do.
+  std::vector<NodeId> electors_;
   std::map<NodeId, QuorumDeviceVote> device_;  // By the member that heard it.
 };
 

@@ -135,7 +135,8 @@ TEST(LastManStanding, FollowsTheNodesDownAndUpAgain) {
     EXPECT_EQ(q.threshold, step.threshold_after);
   }
   ViewFacts facts;
-  facts.add({true, true, 3, {4, NodeId{1}}, {}});
+  facts.add(
+      {true, true, 4, {8, NodeId{1}}, {}, {8, NodeId{1}}, {NodeId{1}, NodeId{2}, NodeId{3}, NodeId{7}}});
   facts.add({false, false, 8, {}, {}});
   const Quorum q = judge.judge(view_of(9, {1, 2, 3, 7}), facts);
   EXPECT_EQ(q.expected_votes, 4U);

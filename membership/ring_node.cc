@@ -59,7 +59,7 @@ RingNode::RingNode(Parts parts)
 
 RingNode::~RingNode() {
   *alive_ = false;
-  for (const Timers::Id id : {timer_, hold_timer_, window_timer_, change_timer_, key_timer_})
+  for (const Timers::Id id : {timer_, hold_timer_, window_timer_, vote_timer_, change_timer_, key_timer_})
     parts_.ports.timers->cancel(id);
 }
 
@@ -127,6 +127,20 @@ Result<void> RingNode::set_expected_votes(unsigned votes) {
 }
 
 Result<void> RingNode::set_device_vote(const RingId& view, const QuorumDeviceVote& vote) {
+  if (view != judge_.view().id) return {};
+  Timers& timers = *parts_.ports.timers;
+  timers.cancel(vote_timer_);
+  vote_timer_ = 0;
+  if (vote.casts && vote.holds.count() > 0) {
+    vote_timer_ = timers.after(vote.holds, [this, view] {
+      vote_timer_ = 0;
+      parts_.log.warning("the quorum device has not renewed its vote for view {}: it counts no more",
+                         view.sequence);
+      if (running_) (void)set_device_vote(view, {});
+    });
+  }
+  const std::pair said(view, std::pair(vote.casts, vote.master_wins));
+  if (std::exchange(vote_said_, said) == said) return {};
   Bytes message;
   Writer w(message);
   w.u8(kDeviceVote);
@@ -135,9 +149,9 @@ Result<void> RingNode::set_device_vote(const RingId& view, const QuorumDeviceVot
   return send_internal(std::move(message));
 }
 
-Result<void> RingNode::send_internal(Bytes message) {
+Result<void> RingNode::send_internal(Bytes message, bool safe) {
   if (!running_) return fail(Errc::kUnavailable, "cannot tell the others: this node is not in the ring");
-  ring_.enqueue({std::move(message), false, true});
+  ring_.enqueue({std::move(message), safe, true});
   post_kick();
   return {};
 }
@@ -161,9 +175,9 @@ void RingNode::leave() {
   ring_.leave(parts_.ports.clock->now());
   links_->flush();
   events_.clear();
-  for (const Timers::Id id : {timer_, hold_timer_, window_timer_, change_timer_, key_timer_})
+  for (const Timers::Id id : {timer_, hold_timer_, window_timer_, vote_timer_, change_timer_, key_timer_})
     parts_.ports.timers->cancel(id);
-  timer_ = hold_timer_ = window_timer_ = change_timer_ = key_timer_ = 0;
+  timer_ = hold_timer_ = window_timer_ = vote_timer_ = change_timer_ = key_timer_ = 0;
 }
 
 void RingNode::received(NodeLife from, ByteView frame) {
@@ -265,17 +279,19 @@ void RingNode::deliver(Delivered delivered) {
 void RingNode::install(const View& view, const ViewFacts& facts) {
   quorum_ = judge_.judge(view, facts);
   tell_facts();
-  if (!judge_.device_has_spoken() && handler_.ask_device) {
+  // Who is quorate without the device's vote need not wait for it.
+  const bool hold = !judge_.device_has_spoken() && handler_.ask_device && !quorum_.quorate;
+  if (handler_.ask_device) handler_.ask_device(view, quorum_);
+  if (hold) {
     held_view_ = view;
-    hold_timer_ = parts_.ports.timers->after(parts_.config.quorum.device_sync_timeout, [this] {
+    hold_timer_ = parts_.ports.timers->after(parts_.config.quorum.device.sync_timeout, [this] {
       hold_timer_ = 0;
       parts_.log.warning("the quorum device has said nothing of view {} for {} ms: going on without it",
                          held_view_ ? held_view_->id.sequence : 0,
-                         parts_.config.quorum.device_sync_timeout.count());
+                         parts_.config.quorum.device.sync_timeout.count());
       end_hold();
       after_step();
     });
-    handler_.ask_device(view, quorum_);
     return;
   }
   arm_window();
@@ -317,7 +333,7 @@ void RingNode::judge_again() {
   quorum_ = judge_.again();
   tell_facts();
   if (held_view_) {
-    if (judge_.device_has_spoken()) end_hold();
+    if (judge_.device_has_spoken() || quorum_.quorate) end_hold();
   } else if (quorum_ != before && handler_.quorum) {
     handler_.quorum(quorum_);
   }
@@ -336,7 +352,8 @@ void RingNode::arm_window() {
     Writer w(message);
     w.u8(kRecalculate);
     w.ring(ring);
-    if (running_ && judge_.window()) (void)send_internal(std::move(message));
+    // Safe: all members have it, or none goes by it beyond this view.
+    if (running_ && judge_.window()) (void)send_internal(std::move(message), true);
   });
 }
 

@@ -79,7 +79,7 @@ class RingNode : public Membership, private RingOutput {
   void hand_over(Delivered& delivered);
   void install(const View& view, const ViewFacts& facts);
   void end_hold();
-  Result<void> send_internal(Bytes message);
+  Result<void> send_internal(Bytes message, bool safe = false);
   void internal_message(NodeId sender, ByteView message);
   void judge_again();
   void arm_window();
@@ -112,7 +112,8 @@ class RingNode : public Membership, private RingOutput {
   bool space_wanted_ = false;
   std::deque<Delivered> events_;
   std::optional<View> held_view_;  // Waits for the quorum device; events_ wait behind it.
-  Timers::Id hold_timer_ = 0, window_timer_ = 0;
+  Timers::Id hold_timer_ = 0, window_timer_ = 0, vote_timer_ = 0;
+  std::optional<std::pair<RingId, std::pair<bool, bool>>> vote_said_;  // By this node of its device.
   Timers::Id timer_ = 0;
   Time timer_at_, timer_set_at_;
   // Posted tasks hold this; it is false once the node is gone.

@@ -35,11 +35,15 @@ void put_member(Writer& w, const CommitMember& m) {
   w.ring(m.old_ring);
   w.u64(m.aru);
   w.u64(m.high_delivered);
-  w.u8(static_cast<std::uint8_t>((m.quorum.seen_all ? 1 : 0) | (m.quorum.quorate ? 2 : 0)));
+  const bool elected = m.quorum.elected.sequence != 0;
+  w.u8(static_cast<std::uint8_t>((m.quorum.seen_all ? 1 : 0) | (m.quorum.quorate ? 2 : 0) |
+                                 (elected ? 4 : 0)));
   w.u32(m.quorum.expected_votes);
   w.ring(m.quorum.last_quorate);
   w.node(m.quorum.tie_breaker);
-  for (const auto* ids : {&m.obligations, &m.left_well}) {
+  if (elected) w.ring(m.quorum.elected);
+  for (const auto* ids : {&m.obligations, &m.left_well, &m.quorum.electors}) {
+    if (ids == &m.quorum.electors && !elected) break;
     w.u16(static_cast<std::uint16_t>(ids->size()));
     for (const NodeId id : *ids) w.node(id);
   }
@@ -52,13 +56,16 @@ CommitMember get_member(Reader& r) {
   m.aru = r.u64();
   m.high_delivered = r.u64();
   const std::uint8_t flags = r.u8();
-  if (flags > 3) r.refuse();
+  if (flags > 7) r.refuse();
+  const bool elected = (flags & 4) != 0;
   m.quorum.seen_all = (flags & 1) != 0;
   m.quorum.quorate = (flags & 2) != 0;
   m.quorum.expected_votes = r.u32();
   m.quorum.last_quorate = r.ring();
   m.quorum.tie_breaker = r.node();
-  for (auto* ids : {&m.obligations, &m.left_well}) {
+  if (elected) m.quorum.elected = r.ring();
+  for (auto* ids : {&m.obligations, &m.left_well, &m.quorum.electors}) {
+    if (ids == &m.quorum.electors && !elected) break;
     ids->resize(r.count(kMaxNodes, 4));
     for (NodeId& id : *ids) id = r.node();
   }
