@@ -15,6 +15,28 @@ Bytes digest(std::string_view text) {
   return out;
 }
 
+// The certificates for an arbitrator lie beside corosync.conf, as corosync-qdevice's do.
+Result<void> load_device(Files& files, const Paths& paths, Setup& setup) {
+  const auto& device = setup.config.quorum.device;
+  using membership::DeviceOptions;
+  if (setup.config.quorum.device_votes && device.model == DeviceOptions::Model::kDisk)
+    return fail(Errc::kUnsupported, "quorum.device: model disk is not available yet: use model net");
+  if (!setup.config.quorum.device_votes || device.model != DeviceOptions::Model::kNet ||
+      device.tls == DeviceOptions::Tls::kOff)
+    return {};
+  const std::string folder = paths.conf.substr(0, paths.conf.rfind('/')) + "/qdevice/net/tls";
+  const auto credentials = qdevice::load_credentials(files, folder);
+  if (!credentials && device.tls == DeviceOptions::Tls::kOn) {
+    setup.config.warnings.push_back("the quorum device is asked without TLS: " + credentials.error().message);
+    return {};
+  }
+  if (!credentials) return fail(credentials.error());
+  auto context = qdevice::client_context(*credentials);
+  if (!context) return fail(context.error().code, "{}: {}", folder, context.error().message);
+  setup.device_tls = std::move(*context);
+  return {};
+}
+
 }  // namespace
 
 Result<Setup> load_config(Files& files, const Paths& paths) {
@@ -67,6 +89,7 @@ Result<Setup> load_setup(Files& files, const Paths& paths) {
   if (auto next = membership::load_key(files, setup->keyfile + membership::kNextKey);
       next && *next != setup->key)
     setup->next_key = std::move(*next);
+  if (auto loaded = load_device(files, paths, *setup); !loaded) return fail(loaded.error());
   return setup;
 }
 

@@ -8,6 +8,7 @@
 #include "base/ports.h"
 #include "base/result.h"
 #include "membership/config.h"
+#include "qdevice/certificates.h"
 
 namespace systole::daemon {
 
@@ -18,7 +19,8 @@ struct Setup {
   Bytes digest;         // Of corosync.conf's text.
   std::string keyfile;  // Path of the key.
   Bytes key;
-  Bytes next_key;  // Of a rotation that was cut off; empty: none.
+  Bytes next_key;                                         // Of a rotation that was cut off; empty: none.
+  std::shared_ptr<boost::asio::ssl::context> device_tls;  // For the quorum device; null: plain text.
 };
 
 // Reads Paths::conf and Paths::authkey, finds out which node this is. Errors: as the parser's, with the

@@ -32,6 +32,8 @@
 #include "membership/corosync_node.h"
 #include "membership/life.h"
 #include "membership/ring_thread.h"
+#include "qdevice/device_ring.h"
+#include "qdevice/net_device.h"
 
 namespace systole::daemon {
 namespace {
@@ -63,6 +65,7 @@ class Daemon {
 
  private:
   Result<void> start_ring();
+  void start_device();
   void start_node();
   Result<void> start_api();
   void on_signal(int signal);
@@ -76,6 +79,8 @@ class Daemon {
   AsioRuntime runtime_;
   std::unique_ptr<lrmd::RemoteProcesses> processes_;
   std::unique_ptr<membership::RingThread> ring_;
+  std::unique_ptr<qdevice::QuorumDevice> device_;     // Null: there is none.
+  std::unique_ptr<qdevice::DeviceRing> device_ring_;  // The ring with it.
   std::unique_ptr<cib::SqliteJournal> journal_;
   std::unique_ptr<WorkerScheduler> scheduler_;
   NodeLife self_;
@@ -91,6 +96,7 @@ Result<void> Daemon::start() {
   // The local API's socket first: it tells whether another daemon is here already.
   if (auto listening = start_api(); !listening) return listening;
   if (auto ring = start_ring(); !ring) return ring;
+  start_device();
   start_node();
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (auto written = files_->write_atomic(paths_.run + "/systoled.pid", as_bytes(pid), 0644); !written)
@@ -123,6 +129,18 @@ Result<void> Daemon::start_ring() {
   return {};
 }
 
+void Daemon::start_device() {
+  if (!setup_.config.quorum.device_votes) return;
+  if (setup_.config.provider == membership::Provider::kCorosync) {
+    log_.warning("the quorum device votes in Corosync itself (corosync-qdevice), it is not asked here");
+    return;
+  }
+  const Logger log = log_.named("qdevice");
+  device_ = std::make_unique<qdevice::NetDevice>(
+      qdevice::NetDevice::Parts{&runtime_, processes_.get(), log, setup_.config, self_, setup_.device_tls});
+  device_ring_ = std::make_unique<qdevice::DeviceRing>(*ring_, *device_);
+}
+
 void Daemon::start_node() {
   journal_ = std::make_unique<cib::SqliteJournal>(paths_.journal(), runtime_.timers(), log_.named("cib"));
   scheduler_ = std::make_unique<WorkerScheduler>(runtime_.timers());
@@ -138,6 +156,7 @@ void Daemon::start_node() {
   parts.config = setup_.config;
   parts.self = self_;
   parts.membership = ring_.get();
+  if (device_ring_) parts.membership = device_ring_.get();
   parts.journal = journal_.get();
   parts.scheduler = scheduler_.get();
   parts.cores = processors();

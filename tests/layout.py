@@ -19,11 +19,12 @@ MAY_USE = {
     "lrmd": {"base"},
     "stonith": {"base", "lrmd", "cib", "membership"},
     "ipc": {"base"},
+    "qdevice": {"base", "membership", "ipc"},
     "controller": {"base", "membership", "cib", "pengine", "lrmd", "stonith", "ipc"},
     "agents": {"base"},
     "cli": {"base", "ipc", "cib", "pengine", "lrmd", "membership"},
     "web": {"base", "ipc", "cib", "pengine"},
-    "daemon": {"base", "membership", "cib", "pengine", "lrmd", "stonith", "ipc", "controller", "web"},
+    "daemon": {"base", "membership", "qdevice", "cib", "pengine", "lrmd", "stonith", "ipc", "controller", "web"},
     "sim": {"base", "membership", "cib", "pengine", "lrmd", "stonith", "controller"},
 }
 
@@ -38,7 +39,7 @@ WORLD = [
 ]
 
 # Pure folders: every source is checked, but for the port implementations named here with the port they implement.
-PURE = ["base", "membership", "cib", "pengine", "lrmd", "stonith", "controller", "sim"]
+PURE = ["base", "membership", "qdevice", "cib", "pengine", "lrmd", "stonith", "controller", "sim"]
 PORTS = {
     "base/asio_runtime.cc": "Clock, Timers",
     "base/asio_network.cc": "Network",
