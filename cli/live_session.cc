@@ -40,18 +40,51 @@ ipc::CibRequest::Kind wire_kind(cib::Op::Kind kind) {
   return ipc::CibRequest::QUERY;
 }
 
+ClusterInfo::Link::Traffic plain(const ipc::Status::Traffic& t) { return {t.packets(), t.bytes()}; }
+
 ClusterInfo plain(const ipc::Status& s) {
   ClusterInfo info;
   for (const auto& n : s.nodes()) {
-    info.nodes.push_back({n.id(), n.name(), n.incarnation(), n.votes(), n.member(), n.local()});
+    info.nodes.push_back({n.id(),
+                          n.name(),
+                          n.incarnation(),
+                          n.votes(),
+                          n.member(),
+                          n.local(),
+                          {n.addresses().begin(), n.addresses().end()},
+                          n.joins()});
   }
   for (const auto& l : s.links()) {
-    info.links.push_back({l.peer(), l.link(), l.local(), l.remote(), l.up(), l.latency_us(), l.loss(),
-                          l.mtu(), l.priority(), l.transport(), l.used()});
+    info.links.push_back({l.peer(),
+                          l.link(),
+                          l.local(),
+                          l.remote(),
+                          l.up(),
+                          l.latency_us(),
+                          l.loss(),
+                          l.mtu(),
+                          l.priority(),
+                          l.transport(),
+                          l.used(),
+                          l.ups(),
+                          l.downs(),
+                          l.latency_min_us(),
+                          l.latency_max_us(),
+                          l.latency_samples(),
+                          plain(l.tx_data()),
+                          plain(l.rx_data()),
+                          plain(l.tx_link()),
+                          plain(l.rx_link())});
+  }
+  for (const auto& p : s.peers()) {
+    info.peers.push_back(
+        {p.id(), p.incarnation(), p.member(), p.heard(), p.hears_us(), p.flaps(), p.quarantine_ms()});
   }
   for (const auto& r : s.refused()) info.refused.push_back({r.sender(), r.reason(), r.frames()});
   info.key = s.key().fingerprint();
   info.next_key = s.key().next();
+  info.key_phase = s.key().phase();
+  info.key_waiting_for.assign(s.key().waiting_for().begin(), s.key().waiting_for().end());
   for (const auto& [name, value] : s.counters()) info.counters[name] = value;
   info.ring_sequence = s.ring_sequence();
   info.ring_representative = s.ring_representative();
@@ -78,6 +111,10 @@ ClusterInfo plain(const ipc::Status& s) {
   info.synced = s.synced();
   info.shutting_down = s.shutting_down();
   info.token_rotation_us = s.token_rotation_us();
+  info.worst_delay_us = s.worst_delay_us();
+  info.delays = s.delays();
+  info.transport = s.transport();
+  for (const auto& [name, value] : s.totem()) info.totem[name] = value;
   return info;
 }
 

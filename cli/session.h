@@ -29,6 +29,8 @@ struct ClusterInfo {
     std::uint64_t incarnation = 0;
     unsigned votes = 0;
     bool member = false, local = false;
+    std::vector<std::string> addresses;  // By link number; empty: none there.
+    unsigned joins = 0;                  // Into the view, since the daemon's start.
   };
   struct Link {
     std::uint32_t peer = 0, link = 0;
@@ -39,6 +41,20 @@ struct ClusterInfo {
     unsigned mtu = 0, priority = 0;
     std::string transport;  // unicast, multicast, broadcast
     bool used = false;      // Tokens and packets go by it.
+    unsigned ups = 0, downs = 0;
+    std::uint64_t latency_min_us = 0, latency_max_us = 0, latency_samples = 0;
+    struct Traffic {
+      std::uint64_t packets = 0, bytes = 0;
+    };
+    Traffic tx_data, rx_data;  // The ring's.
+    Traffic tx_link, rx_link;  // The link's own: beats and probes.
+  };
+  struct Peer {  // Every other configured node, as the ring sees it.
+    std::uint32_t id = 0;
+    std::uint64_t incarnation = 0;
+    bool member = false, heard = false, hears_us = false;
+    unsigned flaps = 0;
+    std::uint64_t quarantine_ms = 0;
   };
   struct Refused {  // Frames that were not taken.
     std::string sender, reason;
@@ -60,8 +76,13 @@ struct ClusterInfo {
   std::map<std::string, std::uint64_t> counters;
   std::vector<Link> links;  // With `ring` only.
   std::vector<Refused> refused;
+  std::vector<Peer> peers;
   std::uint32_t key = 0, next_key = 0;  // Fingerprints; next: during a rotation.
-  std::uint64_t token_rotation_us = 0;
+  std::string key_phase;                // settled, receive-only, both
+  std::vector<std::uint32_t> key_waiting_for;
+  std::uint64_t token_rotation_us = 0, worst_delay_us = 0, delays = 0;
+  std::string transport;                       // totem.transport
+  std::map<std::string, std::uint64_t> totem;  // Settings in use, by name; milliseconds.
 
   const Node* find(std::string_view name) const;
   const Node* find(std::uint32_t id) const;

@@ -6,6 +6,7 @@
 #include "controller/cluster_properties.h"
 #include "controller/node_states.h"
 #include "controller/properties.h"
+#include "controller/ring_report.h"
 #include "ipc/systole.pb.h"
 
 namespace systole::controller {
@@ -56,67 +57,6 @@ cib::Op to_op(const ipc::CibRequest& body, const std::string& user, const std::s
   // The cluster's own names mark changes of its own.
   op.client = is_reserved_client(client) ? "user-" + client : client;
   return op;
-}
-
-const char* ring_state(membership::RingStatus::State state) {
-  switch (state) {
-    case membership::RingStatus::State::kGather:
-      return "GATHER";
-    case membership::RingStatus::State::kCommit:
-      return "COMMIT";
-    case membership::RingStatus::State::kRecovery:
-      return "RECOVERY";
-    case membership::RingStatus::State::kOperational:
-      return "OPERATIONAL";
-    case membership::RingStatus::State::kStopped:
-      break;
-  }
-  return "STOPPED";
-}
-
-std::uint64_t microseconds(Duration d) {
-  return static_cast<std::uint64_t>(
-      std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(d).count()));
-}
-
-void add_ring(ipc::Status& out, const membership::RingStatus& ring) {
-  auto& counters = *out.mutable_counters();
-  const auto& c = ring.counters;
-  counters["messages_sent"] = c.messages_sent;
-  counters["messages_delivered"] = c.messages_delivered;
-  counters["retransmits"] = c.retransmits;
-  counters["tokens"] = c.tokens;
-  counters["frames_refused_auth"] = c.frames_refused_auth;
-  counters["frames_refused_replay"] = c.frames_refused_replay;
-  counters["frames_refused_malformed"] = c.frames_refused_malformed;
-  counters["frames_refused_unknown_peer"] = c.frames_refused_unknown_peer;
-  counters["views"] = c.views;
-  counters["token_losses"] = c.token_losses;
-  for (const auto& link : ring.links) {
-    ipc::Status::Link& l = *out.add_links();
-    l.set_peer(raw(link.peer));
-    l.set_link(static_cast<std::uint32_t>(link.link));
-    l.set_local(link.local);
-    l.set_remote(link.remote);
-    l.set_up(link.up);
-    l.set_latency_us(microseconds(link.latency));
-    l.set_loss(link.loss);
-    l.set_mtu(link.mtu);
-    l.set_priority(link.priority);
-    l.set_transport(link.transport);
-    l.set_used(link.used);
-  }
-  for (const auto& each : ring.refused) {
-    ipc::Status::Refused& r = *out.add_refused();
-    r.set_sender(each.sender);
-    r.set_reason(each.reason);
-    r.set_frames(each.frames);
-  }
-  ipc::Status::Key& key = *out.mutable_key();
-  key.set_fingerprint(ring.key.fingerprint);
-  key.set_next(ring.key.next);
-  key.set_phase(ring.key.phase);
-  for (const NodeId id : ring.key.waiting_for) key.add_waiting_for(raw(id));
 }
 
 void add_outcome(Response& response, const stonith::Outcome& outcome) {
@@ -207,6 +147,7 @@ struct Service::State : std::enable_shared_from_this<Service::State> {
   void cleanup(const ipc::CleanupRequest& body, const Reply& reply);
   void history(const ipc::HistoryRequest& body, const Reply& reply);
   void observe();
+  void count_joins(const membership::View& view);
   template <typename Wanted, typename Fill>
   void tell(Wanted wanted, Fill fill);
 
@@ -216,6 +157,8 @@ struct Service::State : std::enable_shared_from_this<Service::State> {
   std::function<void(Connection, const Response&)> send;
   std::map<Connection, std::vector<Subscriber>> subscribers;
   std::vector<Reply> stopping;
+  std::map<NodeId, unsigned> joins;  // Into the view, since this node's start.
+  membership::View last_view;
   bool over = false;
 };
 
@@ -269,6 +212,8 @@ void Service::State::status(const ipc::StatusRequest& body, const Reply& reply) 
     m.set_name(configured.name);
     m.set_votes(configured.votes);
     m.set_local(configured.name == node.name());
+    for (const std::string& address : configured.addresses) m.add_addresses(address);
+    if (const auto known = joins.find(configured.id); known != joins.end()) m.set_joins(known->second);
     if (m.local()) {
       out.set_local_id(m.id());
       out.set_local_node(m.name());
@@ -304,8 +249,10 @@ void Service::State::status(const ipc::StatusRequest& body, const Reply& reply) 
   out.set_shutting_down(now.shutting_down);
   const membership::RingStatus ring = node.membership().status();
   out.set_ring_state(ring_state(ring.state));
-  out.set_token_rotation_us(microseconds(ring.token_rotation));
-  if (body.ring()) add_ring(out, ring);
+  if (body.ring()) {
+    add_ring(out, ring);
+    add_settings(out, node.config());
+  }
   reply(std::move(response));
 }
 
@@ -503,7 +450,16 @@ void Service::State::tell(Wanted wanted, Fill fill) {
   }
 }
 
+void Service::State::count_joins(const membership::View& view) {
+  for (const NodeLife& member : view.members) {
+    const auto& before = last_view.members;
+    if (std::find(before.begin(), before.end(), member) == before.end()) ++joins[member.node];
+  }
+  last_view = view;
+}
+
 void Service::State::observe() {
+  count_joins(node.view());
   const std::weak_ptr<State> weak = weak_from_this();
   node.on_change([weak](const cib::Change& change) {
     const auto self = weak.lock();
@@ -517,6 +473,7 @@ void Service::State::observe() {
   node.on_view([weak](const membership::View& view) {
     const auto self = weak.lock();
     if (!self) return;
+    self->count_joins(view);
     self->tell(&Subscriber::view, [&view](Response& event) {
       event.add_items("view");
       for (const NodeLife& member : view.members) event.add_items(std::to_string(raw(member.node)));

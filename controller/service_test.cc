@@ -86,6 +86,23 @@ TEST_F(ServiceTest, StatusTellsNodesDcAndQuorum) {
   EXPECT_TRUE(s.quorate());
   EXPECT_TRUE(s.synced());
   EXPECT_EQ(s.state(), "S_NOT_DC");
+  EXPECT_EQ(s.nodes(0).joins(), 1U);
+  EXPECT_EQ(s.totem().at("token"), 1000U);
+  EXPECT_EQ(s.totem().at("consensus"), 1200U);
+  r.mutable_status()->set_ring(false);
+  EXPECT_EQ(ask(r).status().totem_size(), 0);
+}
+
+TEST_F(ServiceTest, EveryReturnOfANodeIsCounted) {
+  cluster.crash("n1");
+  ASSERT_TRUE(cluster.settle());
+  cluster.boot("n1");
+  ASSERT_TRUE(cluster.settle());
+  Request r;
+  r.mutable_status();
+  const ipc::Status s = ask(r).status();
+  EXPECT_EQ(s.nodes(0).joins(), 2U);
+  EXPECT_EQ(s.nodes(1).joins(), 1U);
 }
 
 TEST_F(ServiceTest, AttributesAreSetQueriedAndDeleted) {

@@ -16,17 +16,6 @@ std::vector<NodeId> peers_of(const ClusterConfig& config, NodeId self) {
   return ids;
 }
 
-PathTimes times_of(const ClusterConfig& config, const LinkOptions& options, std::size_t links) {
-  const Duration token = config.totem.token;
-  const Duration usual = links > 1 ? std::max<Duration>(token / 10, Milliseconds(10)) : token;
-  PathTimes times;
-  times.interval = options.ping_interval ? Duration(*options.ping_interval) : usual;
-  times.timeout = options.ping_timeout ? Duration(*options.ping_timeout) : 3 * times.interval;
-  times.proofs = options.pong_count;
-  times.precision = options.ping_precision;
-  return times;
-}
-
 const char* name_of(Transport transport) {
   return transport == Transport::kMulticast   ? "multicast"
          : transport == Transport::kBroadcast ? "broadcast"
@@ -34,6 +23,18 @@ const char* name_of(Transport transport) {
 }
 
 }  // namespace
+
+PathTimes path_times(const ClusterConfig& config, unsigned link) {
+  const LinkOptions options = config.link(link);
+  const Duration token = config.totem.token;
+  const Duration usual = config.links() > 1 ? std::max<Duration>(token / 10, Milliseconds(10)) : token;
+  PathTimes times;
+  times.interval = options.ping_interval ? Duration(*options.ping_interval) : usual;
+  times.timeout = options.ping_timeout ? Duration(*options.ping_timeout) : 3 * times.interval;
+  times.proofs = options.pong_count;
+  times.precision = options.ping_precision;
+  return times;
+}
 
 std::size_t Links::headers(const Endpoint& endpoint) {
   return endpoint.address.find(':') == std::string::npos ? 28 : 48;  // IP and UDP.
@@ -167,7 +168,7 @@ void Links::make_link(unsigned number, Sockets sockets, std::map<NodeId, Path> o
   Link& link = links_[number];
   link.options = config.link(number);
   link.transport = config.transport_of(number);
-  link.times = times_of(config, link.options, config.links());
+  link.times = path_times(config, number);
   link.sockets = std::move(sockets);
   link.next_beat = parts_.ports.clock->now();
   const unsigned most = config.totem.netmtu.value_or(PathSize::kMost);
@@ -229,6 +230,15 @@ void Links::add_to(RingStatus& status) const {
       out.transport = name_of(link.transport);
       out.used = path.up() && (parts_.config.totem.link_mode != LinkMode::kPassive ||
                                (!route.order.empty() && route.order.front() == number));
+      out.ups = path.ups();
+      out.downs = path.downs();
+      out.latency_min = path.latency_min();
+      out.latency_max = path.latency_max();
+      out.latency_samples = path.samples();
+      out.sent = path.ring_sent;
+      out.received = path.ring_received;
+      out.link_sent = path.link_sent;
+      out.link_received = path.link_received;
       status.links.push_back(std::move(out));
     }
   }

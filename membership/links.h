@@ -32,6 +32,9 @@
 
 namespace systole::membership {
 
+// When beats are sent over a link and what they prove, as the configuration has it.
+PathTimes path_times(const ClusterConfig& config, unsigned link);
+
 class Links {
  public:
   struct Handler {
@@ -127,6 +130,7 @@ class Links {
   void doubt_sizes();
   void transmit(ByteView frame);
   void send_to(Link& link, Path& path, ByteView datagram);
+  void send_link_frame(unsigned number, Link& link, Path& path);
 
   // Beats, probes, receiving: links_receive.cc
   void received(unsigned number, bool shared, const Endpoint& from, ByteView datagram);

@@ -30,7 +30,10 @@ void Links::received(unsigned number, bool shared, const Endpoint& from, ByteVie
     return;
   }
   if (opened.key != key_) heard_other_key_ = true;
-  if (Path* known = path(opened.from.node, number)) known->heard(parts_.ports.clock->now());
+  if (Path* known = path(opened.from.node, number)) {
+    known->heard(parts_.ports.clock->now());
+    (opened.channel == kRingChannel ? known->ring_received : known->link_received).add(datagram.size());
+  }
   if (opened.channel != kRingChannel) {
     if (opened.channel != link_channel(number)) {
       refusals_.crossed(opened.from.node, opened.channel - 1, number);
@@ -53,7 +56,7 @@ void Links::received_link_frame(NodeLife from, unsigned number, Link& link, Byte
   } else if (const auto probe = decode_size_probe(frame)) {
     frame_.clear();
     encode_size_reply(frame_, *probe);
-    send_to(link, *known, sealer_->seal(frame_, link_channel(number)));
+    send_link_frame(number, link, *known);
   } else if (const auto reply = decode_size_reply(frame)) {
     const auto before = known->size.size();
     known->size.answered(reply->size, now);
@@ -66,6 +69,13 @@ void Links::received_link_frame(NodeLife from, unsigned number, Link& link, Byte
   } else {
     refusals_.malformed(from.node);
   }
+}
+
+// frame_, of the link itself.
+void Links::send_link_frame(unsigned number, Link& link, Path& path) {
+  const ByteView datagram = sealer_->seal(frame_, link_channel(number));
+  path.link_sent.add(datagram.size());
+  send_to(link, path, datagram);
 }
 
 void Links::on_beat(NodeId from, unsigned number, Link& link, const Beat& beat) {
@@ -146,14 +156,16 @@ void Links::send_beats(unsigned number, Link& link, Time now) {
     for (const auto& [peer, path] : link.paths) beat.echoes.push_back(path.echo(peer, now));
     frame_.clear();
     encode(frame_, beat);
-    link.sockets.shared->send(*link.sockets.group, sealer_->seal(frame_, link_channel(number)));
+    const ByteView datagram = sealer_->seal(frame_, link_channel(number));
+    link.sockets.shared->send(*link.sockets.group, datagram);
+    for (auto& [peer, path] : link.paths) path.link_sent.add(datagram.size());
     return;
   }
   for (auto& [peer, path] : link.paths) {
     beat.echoes = {path.echo(peer, now)};
     frame_.clear();
     encode(frame_, beat);
-    send_to(link, path, sealer_->seal(frame_, link_channel(number)));
+    send_link_frame(number, link, path);
   }
 }
 
@@ -167,12 +179,13 @@ void Links::answer_beat(NodeId to, unsigned number, Link& link, bool ask) {
                       static_cast<std::uint64_t>(now.time_since_epoch().count()),
                       ask,
                       {path.echo(to, now)}});
-  const ByteView datagram = sealer_->seal(frame_, link_channel(number));
-  if (link.sockets.shared) {
-    link.sockets.shared->send(*link.sockets.group, datagram);  // The way that is to be proven.
-  } else {
-    send_to(link, path, datagram);
+  if (!link.sockets.shared) {
+    send_link_frame(number, link, path);
+    return;
   }
+  const ByteView datagram = sealer_->seal(frame_, link_channel(number));
+  link.sockets.shared->send(*link.sockets.group, datagram);  // The way that is to be proven.
+  path.link_sent.add(datagram.size());
 }
 
 void Links::probe_sizes(unsigned number, Link& link, Time now) {
@@ -189,7 +202,11 @@ void Links::probe_sizes(unsigned number, Link& link, Time now) {
       if (!size) break;
       frame_.clear();
       encode_size_probe(frame_, {*size}, headers(path.remote));
-      if (link.sockets.unicast->send(path.remote, sealer_->seal(frame_, link_channel(number)))) break;
+      const ByteView datagram = sealer_->seal(frame_, link_channel(number));
+      if (link.sockets.unicast->send(path.remote, datagram)) {
+        path.link_sent.add(datagram.size());
+        break;
+      }
       path.size.too_large(*size, now);
     }
   }

@@ -165,7 +165,11 @@ void Links::flush() {
     Link& link = *at->link;
     const unsigned number = at->number;
     endpoints_.clear();
-    for (; at != batch_.targets.end() && at->number == number; ++at) endpoints_.push_back(at->path->remote);
+    for (; at != batch_.targets.end() && at->number == number; ++at) {
+      endpoints_.push_back(at->path->remote);
+      at->path->ring_sent.packets += batch_.count;
+      at->path->ring_sent.bytes += batch_.bytes;
+    }
     const bool together = link.sockets.shared && endpoints_.size() > 1;
     if (together) endpoints_.assign(1, *link.sockets.group);
     (together ? link.sockets.shared : link.sockets.unicast)->send_all(endpoints_, views_);
@@ -181,6 +185,7 @@ void Links::transmit(ByteView frame) {
     const auto end =
         std::find_if(at, targets_.end(), [&](const Target& t) { return t.number != at->number; });
     Link& link = *at->link;
+    for (auto each = at; each != end; ++each) each->path->ring_sent.add(datagram.size());
     if (link.sockets.shared && end - at > 1) {
       link.sockets.shared->send(*link.sockets.group, datagram);
       at = end;

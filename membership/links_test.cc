@@ -79,7 +79,12 @@ TEST_F(PathTest, IsUpByProofOfBothDirectionsOnly) {
   EXPECT_FALSE(path.up());
   EXPECT_FALSE(beat(Milliseconds(2)));  // One proof is not enough after a loss.
   now += Milliseconds(100);
-  EXPECT_TRUE(beat(Milliseconds(2)));
+  EXPECT_TRUE(beat(Milliseconds(4)));
+  EXPECT_EQ(path.ups(), 2U);
+  EXPECT_EQ(path.downs(), 1U);
+  EXPECT_EQ(path.samples(), 3U);
+  EXPECT_EQ(path.latency_min(), Milliseconds(2));
+  EXPECT_EQ(path.latency_max(), Milliseconds(4));
 }
 
 TEST_F(PathTest, AnOldOrFutureEchoProvesNothing) {

@@ -104,12 +104,24 @@ struct RingStatus {
     int link = 0;
     std::string local, remote;  // Addresses.
     bool up = false;
-    Duration latency{};     // Smoothed round trip; 0: not known.
-    double loss = 0;        // 0..1, of the last 64 heartbeats, in the worse direction.
-    unsigned mtu = 0;       // Bytes of the largest IP packet known to pass.
-    unsigned priority = 0;  // knet_link_priority
-    std::string transport;  // unicast, multicast, broadcast
-    bool used = false;      // What the ring sends to the peer now goes by it.
+    Duration latency{};                     // Smoothed round trip; 0: not known.
+    double loss = 0;                        // 0..1, of the last 64 heartbeats, in the worse direction.
+    unsigned mtu = 0;                       // Bytes of the largest IP packet known to pass.
+    unsigned priority = 0;                  // knet_link_priority
+    std::string transport;                  // unicast, multicast, broadcast
+    bool used = false;                      // What the ring sends to the peer now goes by it.
+    unsigned ups = 0, downs = 0;            // How often it came up and went down.
+    Duration latency_min{}, latency_max{};  // Of all beats; 0: not known.
+    std::uint64_t latency_samples = 0;
+    struct Traffic {
+      std::uint64_t packets = 0, bytes = 0;  // Datagrams as sealed, without IP and UDP headers.
+      void add(std::size_t size) {
+        ++packets;
+        bytes += size;
+      }
+    };
+    Traffic sent, received;            // Of the ring.
+    Traffic link_sent, link_received;  // Of the link itself: beats and probes.
   };
   std::vector<Link> links;
   struct Refused {

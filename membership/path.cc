@@ -27,9 +27,13 @@ bool Path::beat(const Beat& beat, const Beat::Echo* echo, const PathTimes& times
   if (suspect_since_ && sent > *suspect_since_) suspect_since_.reset();
   measured_ = std::min<std::uint64_t>(measured_ + 1, std::max(times.precision, 1U));
   latency_ += (taken - latency_) / static_cast<std::int64_t>(measured_);
+  latency_min_ = samples_ == 0 ? taken : std::min(latency_min_, taken);
+  latency_max_ = std::max(latency_max_, taken);
+  ++samples_;
   if (up_ || now - sent > times.timeout) return false;
   if (++proofs_ < times.proofs && was_down_) return false;
   up_ = true;
+  ++ups_;
   return true;
 }
 
@@ -37,6 +41,7 @@ bool Path::expire(const PathTimes& times, Time now) {
   if (!up_ || now - proven_at_ <= times.timeout) return false;
   up_ = false;
   was_down_ = true;
+  ++downs_;
   proofs_ = 0;
   return true;
 }

@@ -12,6 +12,7 @@
 #include "base/ports.h"
 #include "base/time.h"
 #include "membership/link_wire.h"
+#include "membership/membership.h"
 #include "membership/path_size.h"
 
 namespace systole::membership {
@@ -49,6 +50,13 @@ class Path {
   Time expires(const PathTimes& times) const {
     return up_ ? proven_at_ + times.timeout + Duration(1) : Time::max();
   }
+  unsigned ups() const { return ups_; }
+  unsigned downs() const { return downs_; }
+  Duration latency_min() const { return latency_min_; }  // Of all beats; 0: not known.
+  Duration latency_max() const { return latency_max_; }
+  std::uint64_t samples() const { return samples_; }
+  // Counted by who sends and receives: what the ring says, and beats and probes.
+  RingStatus::Link::Traffic ring_sent, ring_received, link_sent, link_received;
   Beat::Echo echo(NodeId peer, Time now) const;
   std::optional<Time> answered_at;  // Our last beat beyond the regular ones.
   std::optional<Time> refused_at;   // Its port was closed.
@@ -61,7 +69,9 @@ class Path {
   Time proven_at_;  // When the last of our beats that it has heard was sent.
   std::optional<Time> heard_at_, suspect_since_;
   Duration latency_{};
-  std::uint64_t measured_ = 0;
+  std::uint64_t measured_ = 0, samples_ = 0;
+  Duration latency_min_{}, latency_max_{};
+  unsigned ups_ = 0, downs_ = 0;
 
   // The peer's beats.
   std::uint64_t number_ = 0, first_ = 0;
