@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/asio_runtime.h"
+#include "base/log.h"
 
 namespace systole {
 namespace {
@@ -130,6 +131,31 @@ TEST(PosixFiles, WritesReadsListsAndRemoves) {
   const auto gone = files->read(dir + "/key");
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().code, Errc::kNotFound);
+  std::filesystem::remove_all(dir);
+}
+
+TEST(Log, AFileThatWasMovedAwayIsMadeAnew) {
+  const std::filesystem::path dir =
+      std::filesystem::temp_directory_path() / ("systole-log-" + std::to_string(getpid()));
+  std::filesystem::create_directory(dir);
+  const std::string path = dir / "log", moved = dir / "log.1";
+  const auto content = [](const std::string& of) {
+    return std::string(as_text(posix_files()->read(of).value()));
+  };
+  {
+    Logger first(spdlog_sink(path, "n1"), "test");
+    std::filesystem::rename(path, moved);
+    first.notice("one");
+    EXPECT_NE(content(path).find("[test] notice: one"), std::string::npos);
+    EXPECT_EQ(content(moved), "");
+  }
+  {
+    Logger second(spdlog_sink(path, "n1"), "test");
+    std::filesystem::rename(path, moved);
+    std::filesystem::create_directory(path);
+    second.notice("two");  // No file can be made: the old one has it.
+    EXPECT_NE(content(moved).find("[test] notice: two"), std::string::npos);
+  }
   std::filesystem::remove_all(dir);
 }
 
