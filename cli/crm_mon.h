@@ -1,4 +1,4 @@
-// The parts of crm_mon: what is shown, and the live screen.
+// The parts of crm_mon: what is shown, and its live screen (screen.h).
 #pragma once
 
 #include "cli/context.h"

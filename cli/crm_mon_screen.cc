@@ -1,18 +1,13 @@
-// The live screen of crm_mon.
-#include <ncurses.h>
-
-#include <clocale>
-#include <cstdio>
+// crm_mon on the live screen: its keys and colours.
+#include <optional>
 
 #include "cli/crm_mon.h"
-#include "cli/host.h"
-#include "cli/output.h"
-#include "cli/tools.h"
+#include "cli/screen.h"
 
 namespace systole::cli {
 namespace {
 
-constexpr short kRedPair = 1, kYellowPair = 2, kGreenPair = 3;
+using Paint = LiveView::Paint;
 
 constexpr const char* kHelp =
     "\n  q  leave             r  inactive resources    n  by node           R  detail\n"
@@ -20,179 +15,66 @@ constexpr const char* kHelp =
     "  c  tickets           L  bans                  m  fencing history   b  brief\n"
     "  D  summary           arrows, Page Up, Page Down, Home: scroll      ?  these keys\n";
 
-bool has_any(const std::string& line, std::initializer_list<const char*> words) {
-  return std::any_of(words.begin(), words.end(),
-                     [&](const char* w) { return line.find(w) != std::string::npos; });
-}
-
-chtype look(const std::string& line) {
-  if (!line.empty() && line[0] != ' ') return A_BOLD;
+Paint paint(const std::string& line) {
+  if (!line.empty() && line[0] != ' ') return Paint::kBold;
   if (has_any(line, {"FAILED", "UNCLEAN", "OFFLINE", "WITHOUT quorum", "returned '", "NONE", "could not be"}))
-    return static_cast<chtype>(COLOR_PAIR(kRedPair));
+    return Paint::kBad;
   if (has_any(line, {"Stopped", "standby", "maintenance", "unmanaged", "disabled", "DISABLED", "pending",
                      "ing node"})) {
-    return static_cast<chtype>(COLOR_PAIR(kYellowPair));
+    return Paint::kWarning;
   }
-  if (has_any(line, {"Online:", ": online", "Started", "Promoted"}))
-    return static_cast<chtype>(COLOR_PAIR(kGreenPair));
-  return A_NORMAL;
+  return has_any(line, {"Online:", ": online", "Started", "Promoted"}) ? Paint::kGood : Paint::kPlain;
 }
 
-class Screen {
- public:
-  Screen() {
-    std::setlocale(LC_CTYPE, "");
-    initscr();
-    cbreak();
-    noecho();
-    nodelay(stdscr, TRUE);
-    keypad(stdscr, TRUE);
-    curs_set(0);
-    if (has_colors()) {
-      start_color();
-      use_default_colors();
-      init_pair(kRedPair, COLOR_RED, -1);
-      init_pair(kYellowPair, COLOR_YELLOW, -1);
-      init_pair(kGreenPair, COLOR_GREEN, -1);
-    }
-  }
-  Screen(const Screen&) = delete;
-  Screen& operator=(const Screen&) = delete;
-  ~Screen() { endwin(); }
-
-  void show(const std::string& text, int& top) {
-    std::vector<std::string> lines;
-    for (std::size_t at = 0; at < text.size();) {
-      const std::size_t end = std::min(text.find('\n', at), text.size());
-      lines.push_back(text.substr(at, end - at));
-      at = end + 1;
-    }
-    top = std::clamp(top, 0, std::max(0, static_cast<int>(lines.size()) - LINES + 1));
-    erase();
-    for (int row = 0; row < LINES && row + top < static_cast<int>(lines.size()); ++row) {
-      const std::string& line = lines[static_cast<std::size_t>(row + top)];
-      attrset(static_cast<int>(look(line)));
-      mvaddnstr(row, 0, line.c_str(), static_cast<int>(line.size()));
-    }
-    attrset(A_NORMAL);
-    refresh();
-  }
-};
-
-// False: leave.
-bool key_pressed(int key, StatusOptions& o, int& top, bool& help) {
+void key_pressed(int key, StatusOptions& o) {
+  const auto toggle = [](bool& what) { what = !what; };
   switch (key) {
-    case 'q':
-    case 'Q':
-      return false;
-    case '?':
-    case 'h':
-      help = !help;
-      break;
     case 'r':
-      o.inactive = !o.inactive;
-      break;
+      return toggle(o.inactive);
     case 'n':
-      o.by_node = !o.by_node;
-      break;
+      return toggle(o.by_node);
     case 'R':
-      o.detail = !o.detail;
-      break;
+      return toggle(o.detail);
     case 'f':
-      o.failcounts = !o.failcounts;
-      break;
+      return toggle(o.failcounts);
     case 'o':
-      o.operations = !o.operations;
-      break;
+      return toggle(o.operations);
     case 't':
-      o.timing = !o.timing;
-      break;
+      return toggle(o.timing);
     case 'A':
-      o.attributes = !o.attributes;
-      break;
+      return toggle(o.attributes);
     case 'c':
-      o.tickets = !o.tickets;
-      break;
+      return toggle(o.tickets);
     case 'L':
-      o.bans = !o.bans;
-      break;
+      return toggle(o.bans);
     case 'b':
-      o.brief = !o.brief;
-      break;
+      return toggle(o.brief);
     case 'D':
-      o.header = !o.header;
-      break;
+      return toggle(o.header);
     case 'm':
       o.fence_history = (o.fence_history + 1) % 4;
-      break;
-    case KEY_DOWN:
-      ++top;
-      break;
-    case KEY_UP:
-      --top;
-      break;
-    case KEY_NPAGE:
-    case ' ':
-      top += LINES - 1;
-      break;
-    case KEY_PPAGE:
-      top -= LINES - 1;
-      break;
-    case KEY_HOME:
-      top = 0;
       break;
     default:
       break;
   }
-  return true;
 }
 
 }  // namespace
 
 int run_screen(Context& context, Session& session, StatusOptions options, Duration interval) {
-  auto first = take_snapshot(session);
-  if (!first) {
-    context.console->err(
-        fmt::format("crm_mon: Connection to cluster failed: {}\n", printable(first.error().message)));
-    return exit_code(first.error().code);
-  }
-  options.colour = false;  // ncurses' own.
-  std::optional<Snapshot> last(std::move(*first));
-  Screen screen;
-  std::string trouble;
-  int top = 0;
-  bool help = false, stale = false;
-  WallTime taken = context.now();
-  for (;;) {
-    std::string text = trouble.empty() ? "" : "NOT CONNECTED: " + printable(trouble) + "\n\n";
-    text += render_status(last->input(taken), options);
-    screen.show(help ? text + kHelp : text, top);
-    for (bool redraw = false; !redraw;) {
-      for (int key = getch(); key != ERR; key = getch()) {
-        if (!key_pressed(key, options, top, help)) return 0;
-        redraw = true;
-      }
-      if (redraw) break;
-      const auto changed = session.wait_change(Milliseconds(100));
-      if (!changed) {
-        stale = true;
-        trouble = changed.error().message;
-        sleep_for(Milliseconds(500));
-      }
-      if (stale || (changed && *changed) || context.now() - taken >= interval) {
-        if (auto next = take_snapshot(session)) {
-          last.emplace(std::move(*next));
-          trouble.clear();
-          stale = false;
-        } else {
-          trouble = next.error().message;
-          stale = true;
-        }
-        taken = context.now();
-        redraw = true;
-      }
-    }
-  }
+  options.colour = false;  // The screen's own.
+  std::optional<Snapshot> last;
+  WallTime taken{};
+  const LiveView view{[&]() -> Result<void> {
+                        auto next = take_snapshot(session);
+                        if (!next) return fail(next.error());
+                        last.emplace(std::move(*next));
+                        taken = context.now();
+                        return {};
+                      },
+                      [&] { return render_status(last->input(taken), options); },
+                      [&](int key) { key_pressed(key, options); }, paint, kHelp};
+  return run_live(context, session, view, interval);
 }
 
 }  // namespace systole::cli

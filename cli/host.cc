@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -174,6 +176,19 @@ void sleep_for(Duration time) {
   left.tv_sec = std::chrono::duration_cast<Seconds>(time).count();
   left.tv_nsec = (time % Seconds(1)).count();
   ::nanosleep(&left, nullptr);
+}
+
+Result<DiskSpace> disk_space(const std::string& path) {
+  struct statvfs now {};
+  if (::statvfs(path.c_str(), &now) != 0) return failed("look at the file system of", path);
+  return DiskSpace{std::uint64_t{now.f_bavail} * now.f_frsize, std::uint64_t{now.f_blocks} * now.f_frsize};
+}
+
+std::optional<bool> clock_synchronised() {
+  timex now{};  // Asks, changes nothing.
+  const int state = ::adjtimex(&now);
+  if (state < 0) return std::nullopt;
+  return state != TIME_ERROR && (now.status & STA_UNSYNC) == 0;
 }
 
 Result<Ran> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment,

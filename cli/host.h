@@ -2,6 +2,7 @@
 // calls the operating system; everything else is handed what it needs.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,13 @@ bool is_executable(const std::string& path);
 std::vector<std::string> list_folder(const std::string& path);
 Result<void> remove_file(const std::string& path);
 void sleep_for(Duration time);
+
+struct DiskSpace {
+  std::uint64_t free = 0, size = 0;  // Bytes; free: to those who are not root.
+};
+Result<DiskSpace> disk_space(const std::string& path);
+// Whether something (NTP, PTP) disciplines this host's clock. Nothing: the kernel does not say.
+std::optional<bool> clock_synchronised();
 
 struct Ran {
   int code = 0;  // Exit status; 128 + signal.

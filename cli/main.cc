@@ -26,7 +26,7 @@ std::string base_name(const char* path) {
 std::string overview() {
   std::string text =
       "systole - the tools of the cluster in one program\n\nUsage: systole TOOL [options], or call it by the "
-      "tool's name\n\nTools:\n";
+      "tool's name (systole ring: systole-ring)\n\nTools:\n";
   text += fmt::format("  {:<22}{}\n", kShell.name, kShell.summary);
   for (const ToolEntry& tool : tools()) text += fmt::format("  {:<22}{}\n", tool.name, tool.summary);
   return text + "\nsystole TOOL --help explains each.\n";
@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   if (tool == nullptr && !args.empty()) {
     name = args.front();
     tool = find_program(name);
+    if (tool == nullptr && (tool = find_program("systole-" + name)) != nullptr) name = tool->name;
     args.erase(args.begin());
   }
   Context context = process_context(name, std::move(args));

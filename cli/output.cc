@@ -138,7 +138,9 @@ void write_json(pugi::xml_node node, int depth, std::string& out) {
     const std::string_view name = a.name();
     const bool counted = name == "number" || name == "disabled" || name == "blocked" ||
                          name.starts_with("nodes_running") || name == "resources_running" ||
-                         name == "fail-count" || name == "rc" || name == "exitcode";
+                         name == "fail-count" || name == "rc" || name == "exitcode" ||
+                         name.ends_with("_count") || name.ends_with("_us") || name.ends_with("_ms") ||
+                         name.ends_with("_bytes") || name.ends_with("_packets");
     out += counted && is_number(a.value()) ? std::string(a.value()) : json_value(name, a.value());
   }
   std::set<std::string> seen;

@@ -26,6 +26,7 @@ constexpr ToolEntry kTools[] = {
     {"iso8601", run_iso8601, "dates and durations"},
     {"pacemakerd", run_pacemakerd, "version and features"},
     {"stonith_admin", run_stonith_admin, "fencing"},
+    {"systole-ring", run_ring, "the ring: members, token, links"},
 };
 
 }  // namespace

@@ -29,6 +29,7 @@ int run_crmadmin(Context& context);
 int run_iso8601(Context& context);
 int run_pacemakerd(Context& context);
 int run_quorumtool(Context& context);
+int run_ring(Context& context);
 int run_stonith_admin(Context& context);
 
 struct ToolEntry {

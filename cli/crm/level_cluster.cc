@@ -1,23 +1,48 @@
 // The cluster level: the daemon on this node, and how the membership is.
 #include "cli/crm/shell.h"
+#include "cli/health.h"
 #include "cli/host.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/ring_view.h"
 
 namespace systole::crm {
 namespace {
 
 constexpr Duration kServiceTimeout = Seconds(600);  // A stop moves every resource away first.
+constexpr Duration kStartupTimeout = Seconds(60);
 constexpr const char* kUnit = "systole";
 
-bool run_service(Shell& shell, const char* verb) {
+// crmsh takes names of nodes and --all here, and goes there by ssh. This shell acts on its own host.
+bool on_this_node(Shell& shell, const Invocation& call) {
+  if (call.args.empty()) return true;
+  return shell.error(fmt::format("crm cluster {} acts on this node only: run it on each of the others too",
+                                 call.command.name));
+}
+
+std::string systemctl() {
   for (const char* program : {"/usr/bin/systemctl", "/bin/systemctl"}) {
-    if (!cli::is_executable(program)) continue;
-    auto ran =
-        cli::run_program({program, verb, kUnit}, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, {}, kServiceTimeout);
-    if (!ran) return shell.error(ran.error());
-    if (ran->code != 0) return shell.error(fmt::format("systemctl {} {}: {}", verb, kUnit, ran->errors));
-    return true;
+    if (cli::is_executable(program) && cli::file_exists("/run/systemd/system")) return program;
   }
-  return shell.error(fmt::format("there is no systemctl here: {} the daemon systoled by hand", verb));
+  return "";
+}
+
+bool run_service(Shell& shell, const char* verb) {
+  const std::string program = systemctl();
+  if (program.empty())
+    return shell.error(fmt::format(
+        "systemd does not run here, and nothing else that this shell could ask to {} the unit {}: {}", verb,
+        kUnit,
+        std::string_view(verb) == "start" || std::string_view(verb) == "restart"
+            ? "start the program systoled as this host starts its services"
+            : "change it where this host keeps what it starts"));
+  auto ran =
+      cli::run_program({program, verb, kUnit}, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, {}, kServiceTimeout);
+  if (!ran) return shell.error(ran.error());
+  if (ran->code != 0)
+    return shell.error(
+        fmt::format("systemctl {} {}: {}; see: journalctl -u {}", verb, kUnit, ran->errors, kUnit));
+  return true;
 }
 
 bool running(Shell& shell) {
@@ -26,7 +51,7 @@ bool running(Shell& shell) {
 }
 
 bool run_start(Shell& shell, const Invocation& call) {
-  if (!call.args.empty()) return shell.usage(call);
+  if (!on_this_node(shell, call)) return false;
   if (running(shell)) {
     shell.info("the cluster is already running on this node");
     return true;
@@ -36,68 +61,107 @@ bool run_start(Shell& shell, const Invocation& call) {
   return true;
 }
 
+// Asked of the daemon itself: it moves its resources away and leaves in order.
 bool run_stop(Shell& shell, const Invocation& call) {
-  if (!call.args.empty()) return shell.usage(call);
+  if (!on_this_node(shell, call)) return false;
   auto session = shell.session();
   if (!session) return shell.error(session.error());
   auto info = (*session)->info();
-  if (!info) {
+  if (!info && info.error().code == Errc::kUnavailable) {
     shell.info("the cluster is not running on this node");
     return true;
   }
-  // Asked of the daemon itself: it moves its resources away and leaves in order.
+  if (!info) return shell.error(info.error());
   if (auto done = (*session)->shutdown(info->local_node); !done) return shell.error(done.error());
   shell.info("cluster stopped on this node");
   return true;
 }
 
 bool run_restart(Shell& shell, const Invocation& call) {
+  if (!on_this_node(shell, call)) return false;
+  if (systemctl().empty())
+    return shell.error(
+        "systemd does not run here, so nothing would start the cluster again: it is not stopped. Use: crm "
+        "cluster "
+        "stop, then start the program systoled");
   return run_stop(shell, call) && run_service(shell, "restart");
 }
 
-bool run_status(Shell& shell, const Invocation&) {
+bool run_enable(Shell& shell, const Invocation& call) {
+  return on_this_node(shell, call) && run_service(shell, "enable");
+}
+bool run_disable(Shell& shell, const Invocation& call) {
+  return on_this_node(shell, call) && run_service(shell, "disable");
+}
+
+bool run_wait_for_startup(Shell& shell, const Invocation& call) {
+  Duration most = kStartupTimeout;
+  if (call.args.size() > 1) return shell.usage(call);
+  if (!call.args.empty()) {
+    const auto given = cli::parse_interval(call.args.front());
+    if (!given)
+      return shell.error(fmt::format("{} is no time: 60, 90s, 2min", cli::printable(call.args.front())));
+    most = *given;
+  }
+  if (auto session = shell.session(); session && (*session)->place() != cli::Session::Place::kLive)
+    return shell.error("this is a file or a shadow configuration, no cluster to wait for");
+  const WallTime end = shell.context().now() + most;
+  for (;;) {
+    auto session = shell.session();
+    if (!session) return shell.error(session.error());
+    const auto info = (*session)->info();
+    if (info && info->synced && info->state != "S_STARTING") return true;
+    if (info || info.error().code == Errc::kUnavailable) {
+      if (shell.context().now() >= end)
+        return shell.error(info ? fmt::format("this node is still in the state {}", info->state)
+                                : info.error().message);
+    } else {
+      return shell.error(info.error());
+    }
+    cli::sleep_for(Milliseconds(200));
+  }
+}
+
+bool run_status(Shell& shell, const Invocation& call) {
+  if (!call.args.empty()) return shell.usage(call);
   auto session = shell.session();
   if (!session) return shell.error(session.error());
   auto info = (*session)->info(true);
   if (!info) return shell.error(info.error());
-  std::string text = fmt::format(
-      "Cluster:   {}\nNode:      {} ({})\nState:     {}{}\nDC:        {}\nQuorum:    {} ({} of {} votes, {} "
-      "needed)\nRing:      {}.{} {}\n",
-      info->cluster_name, info->local_node, info->local_id, info->state,
-      info->shutting_down ? ", shutting down" : "", info->dc.empty() ? "none" : info->dc,
-      info->quorate ? "yes" : "no", info->votes, info->expected_votes, info->threshold,
-      info->ring_representative, info->ring_sequence, info->ring_state);
-  for (const auto& node : info->nodes)
-    text += fmt::format("  {:<20} {:<4} {}{}\n", node.name, node.id, node.member ? "member" : "lost",
-                        node.local ? " (this node)" : "");
-  for (const auto& link : info->links)
-    text += fmt::format("  link {} to node {}: {} -> {} {}\n", link.link, link.peer, link.local, link.remote,
-                        link.up ? fmt::format("up, {:.2f} ms, {:.1f}% lost, mtu {}{}",
-                                              static_cast<double>(link.latency_us) / 1000, 100 * link.loss,
-                                              link.mtu, link.used ? ", in use" : "")
-                                : "DOWN");
-  for (const auto& each : info->refused)
-    text += fmt::format("  refused: {} frames of {}: {}\n", each.frames, each.sender, each.reason);
-  shell.out(text);
+  shell.out(fmt::format("Node {} of cluster {}\n  State:     {}{}\n  DC:        {}\n\n",
+                        cli::printable(info->local_node), cli::printable(info->cluster_name), info->state,
+                        info->shutting_down ? ", shutting down" : "", info->dc.empty() ? "NONE" : info->dc));
+  shell.out(cli::ring_text({std::move(*info), shell.context().now()}));
   return true;
 }
 
-bool run_health(Shell& shell, const Invocation&) {
+bool run_health(Shell& shell, const Invocation& call) {
+  if (!call.args.empty()) return shell.usage(call);
   auto session = shell.session();
   if (!session) return shell.error(session.error());
   auto info = (*session)->info(true);
-  if (!info) return shell.error(info.error());
-  bool good = true;
-  if (!info->quorate)
-    good = shell.error(fmt::format("no quorum: {} of {} votes, {} needed", info->votes, info->expected_votes,
-                                   info->threshold));
-  if (info->dc.empty()) good = shell.error("there is no DC: nothing is decided");
-  for (const auto& node : info->nodes)
-    if (!node.member) good = shell.error(fmt::format("node {} is lost", node.name));
-  for (const auto& link : info->links)
-    if (!link.up) good = shell.error(fmt::format("link {} to node {} is down", link.link, link.peer));
-  if (good) shell.info("membership, quorum, DC and links are well");
-  return good;
+  if (!info) {
+    if (info.error().code != Errc::kUnavailable) return shell.error(info.error());
+    return shell.error(info.error().message + " (crm cluster start starts it)");
+  }
+  auto document = (*session)->document();
+  if (!document) return shell.error(document.error());
+  cli::HealthInput input;
+  input.info = std::move(*info);
+  input.document = &*document;
+  input.now = shell.context().now();
+  if (auto events = (*session)->fence_history()) input.fencing = std::move(*events);
+  if (auto versions = (*session)->history(1); versions && !versions->empty())
+    input.last_change = versions->front();
+  input.clock_synchronised = cli::clock_synchronised();
+  const std::string& state = shell.context().paths.state;
+  if (const auto space = cli::disk_space(state)) input.disk = {state, space->free, space->size};
+  const auto findings = cli::check_health(input);
+  shell.out(cli::health_text(findings));
+  const auto wrong = std::count_if(findings.begin(), findings.end(),
+                                   [](const auto& f) { return f.grade == cli::Finding::Grade::kWrong; });
+  if (wrong == 0) return true;
+  return shell.error(fmt::format("{} thing{} wrong", wrong, wrong == 1 ? " is" : "s are"));
 }
 
 bool run_reload(Shell& shell, const Invocation& call) {
@@ -122,7 +186,7 @@ constexpr Command kCommands[] = {
     {.name = "start",
      .usage = "",
      .brief = "start the cluster on this node",
-     .help = "systemctl start systole",
+     .help = "systemctl start systole. Without systemd, start the program systoled.",
      .run = run_start},
     {.name = "stop",
      .usage = "",
@@ -130,6 +194,21 @@ constexpr Command kCommands[] = {
      .help = "Resources move to other nodes first; the command returns when the node has left.",
      .run = run_stop},
     {.name = "restart", .usage = "", .brief = "stop and start", .help = "", .run = run_restart},
+    {.name = "enable",
+     .usage = "",
+     .brief = "start with this host",
+     .help = "systemctl enable systole",
+     .run = run_enable},
+    {.name = "disable",
+     .usage = "",
+     .brief = "do not start with this host",
+     .help = "systemctl disable systole",
+     .run = run_disable},
+    {.name = "wait_for_startup",
+     .usage = "[TIME]",
+     .brief = "wait until this node takes part",
+     .help = "At most TIME (60s).",
+     .run = run_wait_for_startup},
     {.name = "reload",
      .usage = "",
      .brief = "read corosync.conf again on all members",
@@ -147,8 +226,9 @@ constexpr Command kCommands[] = {
     {.name = "status", .usage = "", .brief = "membership, quorum, links", .help = "", .run = run_status},
     {.name = "health",
      .usage = "",
-     .brief = "is anything wrong with the membership?",
-     .help = "Exit code 1 when something is.",
+     .brief = "what is wrong, and what to do about it",
+     .help = "Looks at ring, nodes, quorum, links, refused frames, this host's clock and disk, and fencing.\n"
+             "Exit code 1 when something is wrong; a note is no fault.",
      .run = run_health},
 };
 

@@ -294,6 +294,17 @@ TEST_F(ShellTest, NodeCommands) {
   run_fails("configure show node2");
 }
 
+TEST_F(ShellTest, ClusterCommandsSayWhatTheyNeed) {
+  for (const char* verb : {"start", "stop", "restart", "enable", "disable"})
+    EXPECT_NE(run_fails(fmt::format("cluster {} node2", verb)).find("on this node only"), std::string::npos)
+        << verb;
+  // Here is a document, no cluster.
+  for (const char* command : {"status", "health", "reload", "rotate-key", "wait_for_startup 1"})
+    EXPECT_TRUE(run_fails(fmt::format("cluster {}", command)).starts_with("ERROR: ")) << command;
+  EXPECT_NE(run_fails("cluster wait_for_startup soon").find("is no time"), std::string::npos);
+  EXPECT_NE(run_fails("cluster health now").find("usage"), std::string::npos);
+}
+
 TEST_F(ShellTest, DeleteRenameModgroup) {
   run_ok("configure primitive d2 Dummy");
   run_ok("configure primitive d3 Dummy");

@@ -12,7 +12,12 @@ _systole() {
   case $previous in
     -N | --node | --uname | --reboot | --fence | --confirm) words=$(_systole_nodes) ;;
     -r | --resource) words=$(_systole_resources) ;;
-    --output-as) words='text xml' && [ "$tool" = crm_mon ] && words='text xml json html' ;;
+    --output-as)
+      words='text xml'
+      case $tool in
+        crm_mon) words='text xml json html' ;;
+        systole-ring) words='text xml json' ;;
+      esac ;;
     -o | --scope)
       words='configuration nodes resources constraints crm_config rsc_defaults op_defaults acls
         fencing-topology tags alerts status' ;;
@@ -29,4 +34,4 @@ _systole() {
 
 complete -F _systole attrd_updater cibadmin corosync-cfgtool corosync-cmapctl corosync-quorumtool crm_attribute \
   crm_diff crm_error crm_failcount crm_master crm_mon crm_node crm_resource crm_shadow crm_simulate crm_standby \
-  crm_ticket crm_verify crmadmin iso8601 stonith_admin
+  crm_ticket crm_verify crmadmin iso8601 stonith_admin systole-ring

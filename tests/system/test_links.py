@@ -39,7 +39,7 @@ def key(lab, node, name):
 
 def counters(lab):
     """Per node: views installed and tokens lost since its start."""
-    return {n: (key(lab, n, "stats.srp.views"), key(lab, n, "stats.srp.token_losses")) for n in lab.names}
+    return {n: (key(lab, n, "stats.ring.views"), key(lab, n, "stats.ring.token_losses")) for n in lab.names}
 
 
 def links(lab, node):

@@ -71,7 +71,7 @@ class Qnetd:
 
 
 def views(lab):
-    return [re.search(r"= (.*)", lab.exec(n, "corosync-cmapctl", "-g", "stats.srp.views").stdout) for n in lab.names]
+    return [re.search(r"= (.*)", lab.exec(n, "corosync-cmapctl", "-g", "stats.ring.views").stdout) for n in lab.names]
 
 
 def arbitrator(suite):
