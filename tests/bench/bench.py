@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import engine  # noqa: E402  pylint: disable=wrong-import-position
+import formation  # noqa: E402  pylint: disable=wrong-import-position
 import measures  # noqa: E402  pylint: disable=wrong-import-position
 import ring  # noqa: E402  pylint: disable=wrong-import-position
 from lab.client import LabError, binaries  # noqa: E402  pylint: disable=wrong-import-position
@@ -47,7 +48,7 @@ def number(value):
 class Report:
     def __init__(self):
         self.runs = {}
-        self.ring = self.engine = None
+        self.ring = self.formation = self.engine = None
 
     def add(self, metric, value):
         self.runs.setdefault(metric, []).append(value)
@@ -75,11 +76,11 @@ class Report:
         with open("/proc/loadavg", encoding="ascii") as file:
             load = float(file.read().split()[0])
         return {"when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(), "load_average": load,
-                "binaries": binaries(), "metrics": dict(self.rows()), "ring": self.ring, "engine": self.engine}
+                "binaries": binaries(), "metrics": dict(self.rows()), "ring": self.ring, "formation": self.formation, "engine": self.engine}
 
 
 def main():
-    names = [*measures.ALL, "ring", "engine"]
+    names = [*measures.ALL, "ring", "formation", "engine"]
     arguments = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
     arguments.add_argument("names", nargs="*", metavar="NAME", help=" ".join(names))
     arguments.add_argument("--json", metavar="FILE", help="also write the figures to FILE")
@@ -93,7 +94,7 @@ def main():
     unknown = [name for name in wanted if name not in names]
     if unknown:
         sys.exit(f"./dev bench: no such benchmark: {' '.join(unknown)}; there are: {' '.join(names)}")
-    if set(wanted) - {"ring", "engine"} and not os.access(f"{binaries()}/systoled", os.X_OK):
+    if set(wanted) - {"ring", "formation", "engine"} and not os.access(f"{binaries()}/systoled", os.X_OK):
         sys.exit(f"./dev bench: there is no systoled in {binaries()}")
     report, failed = Report(), []
     for name in wanted:
@@ -101,6 +102,9 @@ def main():
         try:
             if name == "ring":
                 report.ring = ring.measure(options)
+                report.formation = formation.measure(options)
+            elif name == "formation":
+                report.formation = formation.measure(options)
             elif name == "engine":
                 report.engine = engine.measure(options)
             else:

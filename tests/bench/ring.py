@@ -53,6 +53,10 @@ class Namespaces:
         for name in [*self.names, self.hub]:
             _ip("netns", "del", name, check=False)
 
+    def unplug(self, number):
+        """Its cable: what it says and what is said to it vanishes, and nobody refuses anything."""
+        _ip("-n", self.hub, "link", "set", f"v{number}", "down")
+
     def start(self, number, *command, **how):
         return subprocess.Popen(["ip", "netns", "exec", self.names[number - 1], *command], text=True, **how)
 
