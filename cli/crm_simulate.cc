@@ -74,7 +74,7 @@ Result<std::string> given(Context& context, const Parsed& parsed) {
   if (parsed.has("xml-text")) return parsed.value("xml-text");
   const std::string file = parsed.value("xml-file");
   if (parsed.has("xml-pipe") || file == "-") return context.console->input();
-  if (!file.empty()) return read_file(file);
+  if (!file.empty()) return read_file(file, cib::kMaxSavedDocument);
   return context.session().and_then([](auto session) { return session->cib({}); });
 }
 
@@ -198,7 +198,9 @@ int profile(Context& context, const Parsed& parsed) {
   context.console->out("Timings:\n");
   for (const auto& file : files) {
     const auto document =
-        read_file(file.string()).and_then([](const std::string& xml) { return cib::parse_saved(xml); });
+        read_file(file.string(), cib::kMaxSavedDocument).and_then([](const std::string& xml) {
+          return cib::parse_saved(xml);
+        });
     if (!document) {
       report(context, document.error());
       continue;

@@ -21,7 +21,6 @@
 namespace systole::cli {
 namespace {
 
-constexpr std::size_t kMaxFile = 64 << 20;
 constexpr std::size_t kMaxOutput = 1 << 20;
 
 tl::unexpected<Error> failed(const char* verb, const std::string& path) {
@@ -109,11 +108,13 @@ std::string user_name() {
   return entry != nullptr ? entry->pw_name : std::to_string(geteuid());
 }
 
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_file(const std::string& path, std::size_t most) {
   Descriptor owned(path == "-" ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (path != "-" && !owned.open()) return failed("read", path);
   const int fd = path == "-" ? 0 : owned.get();
   std::string content;
+  if (struct stat status = {}; ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+    content.reserve(std::min(static_cast<std::size_t>(status.st_size), most) + 1);
   char buffer[65536];
   for (;;) {
     const ssize_t n = ::read(fd, buffer, sizeof buffer);
@@ -121,7 +122,7 @@ Result<std::string> read_file(const std::string& path) {
     if (n < 0) return failed("read", path);
     if (n == 0) return content;
     content.append(buffer, static_cast<std::size_t>(n));
-    if (content.size() > kMaxFile) return fail(Errc::kParse, "{} is larger than 64 MiB", path);
+    if (content.size() > most) return fail(Errc::kParse, "{} is larger than {} MiB", path, most >> 20);
   }
 }
 

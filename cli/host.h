@@ -16,8 +16,8 @@ WallTime host_now();
 std::string host_name();
 std::string user_name();  // Of the effective user; its number when it has no name.
 
-// The whole of a file or pipe; "-": standard input. At most 64 MiB.
-Result<std::string> read_file(const std::string& path);
+// The whole of a file or pipe of at most so many bytes; "-": standard input.
+Result<std::string> read_file(const std::string& path, std::size_t most = 64U << 20);
 // Old content or new, never a mixture. Error for pipes and devices.
 Result<void> write_file(const std::string& path, std::string_view content, unsigned mode = 0600);
 bool file_exists(const std::string& path);
