@@ -92,6 +92,7 @@ class Validator {
     check_attributes(element, *grammar);
     check_children(element, *grammar);
     check_agent(element);
+    check_rule(element);
   }
 
   // Ids that are wanted: each once, and there where somebody refers to it.
@@ -240,6 +241,14 @@ class Validator {
       report(element, fmt::format("{}: the attribute provider is missing, which agents of class ocf have "
                                   "(for example \"heartbeat\")",
                                   describe(element)));
+  }
+
+  // Nor that a rule which is not a reference has something to be true or false.
+  void check_rule(pugi::xml_node element) {
+    if (std::strcmp(element.name(), "rule") != 0 || element.attribute("id-ref")) return;
+    for (const pugi::xml_node child : element.children())
+      if (child.type() == pugi::node_element) return;
+    report(element, fmt::format("{}: a rule needs an expression", describe(element)));
   }
 
   void check_status(pugi::xml_node element) {

@@ -64,6 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"<group id=\"g\"/>", "", "<primitive> is missing"},
         Refused{"<clone id=\"c\"/>", "", "exactly one of these must be in it: primitive group"},
         Refused{kA, "<rsc_location id=\"l\" rsc=\"a\" node=\"n\" score=\"many\"/>", "is no score"},
+        Refused{kA, "<rsc_location id=\"l\" rsc=\"a\"><rule id=\"r\" score=\"1\"/></rsc_location>",
+                "a rule needs an expression"},
         Refused{kA, "<rsc_location id=\"l\" rsc=\"b\" node=\"n\" score=\"1\"/>",
                 "rsc=\"b\" names a resource"},
         Refused{kA, "<rsc_location id=\"l\" node=\"n\" score=\"1\"/>",
