@@ -9,6 +9,7 @@ import shutil
 import statistics
 import subprocess
 import tempfile
+import time
 
 from lab.client import LabError, binaries
 from ring import NET, Namespaces, Nodes
@@ -16,18 +17,19 @@ from ring import NET, Namespaces, Nodes
 SIMULATED = (3, 16, 32, 64, 128)
 REAL = (3, 16)
 SILENT_MS, KILLED_MS = 2000, 100
+CALM = 2.0  # Seconds between one trouble and the next, as in the simulator.
 
 
-def simulate(sizes, runs):
-    """One dictionary for each size, as ring_formation --json prints it."""
+def simulate(nodes, runs):
+    """A dictionary, as ring_formation --json prints it. What it takes grows with the square of the nodes, and more."""
     program = f"{binaries()}/ring_formation"
     if not os.access(program, os.X_OK):
         raise LabError(f"{program} is not there: ./dev build")
-    done = subprocess.run([program, "--json", "--runs", str(runs), "--nodes", ",".join(map(str, sizes))],
+    done = subprocess.run([program, "--json", "--runs", str(max(1, min(runs, 200 // nodes))), "--nodes", str(nodes)],
                           stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
-        raise LabError("a simulated ring did not come to a view")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+        raise LabError(f"a simulated ring of {nodes} did not come to a view")
+    return json.loads(done.stdout)
 
 
 def tell(nodes, numbers, line):
@@ -51,15 +53,17 @@ def real(count):
         nodes = None
         try:
             nodes = Nodes(spaces, [[f"{binaries()}/systole-bench-ring", str(i), str(count), NET, directory]
-                                   for i in range(1, count + 1)])
+                                   for i in range(1, count + 1)], stderr=subprocess.DEVNULL)  # They tell of lost links.
             everybody = list(nodes.all())
             tell(nodes, everybody, f"view {count}")
             formed = slowest(nodes, everybody)
             others = everybody[:-1]
+            time.sleep(CALM)
             tell(nodes, others, f"view {count - 1}")
             spaces.unplug(count)
             silent = slowest(nodes, others)
             left = others[:-1]
+            time.sleep(CALM)
             tell(nodes, left, f"view {count - 2}")
             nodes.processes[count - 2].kill()
             return {"formed": formed, "silent": silent, "killed": slowest(nodes, left)}
@@ -87,11 +91,12 @@ def measure(options, say=print):
         columns = [cell(statistics.median(phases[name]), max(phases[name]), target)
                    for name, target in (("formed", None), ("silent", SILENT_MS), ("killed", KILLED_MS))]
         say(f"   {count:5}  {columns[0]:>14}  {columns[1]:>20}  {columns[2]:>20}")
-    say(f"   in the simulator, virtual milliseconds: median (slowest) of {runs}, and datagrams of all nodes together")
+    say(f"   in the simulator, virtual milliseconds: median (slowest) of at most {runs}, and datagrams of all nodes together")
     say(f"   {'nodes':>5}  {'formed':>14} {'grams':>8}  {'silent':>20} {'grams':>8}  {'killed':>14} {'grams':>8}  "
         f"{'joined':>14} {'grams':>8}  idle grams/s")
-    figures["simulated"] = simulate(SIMULATED, runs)
-    for row in figures["simulated"]:
+    for nodes in SIMULATED:
+        row = simulate(nodes, runs)
+        figures["simulated"].append(row)
         columns = []
         for name, target, width in (("formed", None, 14), ("silent", SILENT_MS, 20), ("killed", KILLED_MS, 14), ("joined", None, 14)):
             phase = row[name]

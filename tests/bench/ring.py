@@ -64,8 +64,8 @@ class Namespaces:
 class Nodes:
     """One load program in each namespace, spoken to by lines."""
 
-    def __init__(self, spaces, commands):
-        self.processes = [spaces.start(number, *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def __init__(self, spaces, commands, stderr=None):
+        self.processes = [spaces.start(number, *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
                           for number, command in enumerate(commands, 1)]
 
     def ask(self, numbers, line):
