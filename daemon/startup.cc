@@ -15,12 +15,19 @@ Bytes digest(std::string_view text) {
   return out;
 }
 
+Result<void> open_disk(Setup& setup) {
+  auto disk = qdevice::Disk::open(setup.config.quorum.device.path, setup.config.totem.cluster_name);
+  if (!disk) return fail(disk.error());
+  setup.disk = std::move(*disk);
+  return {};
+}
+
 // The certificates for an arbitrator lie beside corosync.conf, as corosync-qdevice's do.
 Result<void> load_device(Files& files, const Paths& paths, Setup& setup) {
   const auto& device = setup.config.quorum.device;
   using membership::DeviceOptions;
   if (setup.config.quorum.device_votes && device.model == DeviceOptions::Model::kDisk)
-    return fail(Errc::kUnsupported, "quorum.device: model disk is not available yet: use model net");
+    return open_disk(setup);
   if (!setup.config.quorum.device_votes || device.model != DeviceOptions::Model::kNet ||
       device.tls == DeviceOptions::Tls::kOff)
     return {};

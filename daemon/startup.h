@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "membership/config.h"
 #include "qdevice/certificates.h"
+#include "qdevice/disk.h"
 
 namespace systole::daemon {
 
@@ -21,6 +22,7 @@ struct Setup {
   Bytes key;
   Bytes next_key;                                         // Of a rotation that was cut off; empty: none.
   std::shared_ptr<boost::asio::ssl::context> device_tls;  // For the quorum device; null: plain text.
+  std::unique_ptr<qdevice::Disk> disk;  // The quorum disk, opened while there are the rights to.
 };
 
 // Reads Paths::conf and Paths::authkey, finds out which node this is. Errors: as the parser's, with the

@@ -33,6 +33,7 @@
 #include "membership/life.h"
 #include "membership/ring_thread.h"
 #include "qdevice/device_ring.h"
+#include "qdevice/disk_device.h"
 #include "qdevice/net_device.h"
 
 namespace systole::daemon {
@@ -136,8 +137,15 @@ void Daemon::start_device() {
     return;
   }
   const Logger log = log_.named("qdevice");
-  device_ = std::make_unique<qdevice::NetDevice>(
-      qdevice::NetDevice::Parts{&runtime_, processes_.get(), log, setup_.config, self_, setup_.device_tls});
+  Ports ports;
+  ports.clock = &runtime_.clock();
+  ports.timers = &runtime_.timers();
+  ports.processes = processes_.get();
+  if (setup_.disk)
+    device_ = std::make_unique<qdevice::DiskDevice>(ports, log, setup_.config, self_, std::move(setup_.disk));
+  else
+    device_ = std::make_unique<qdevice::NetDevice>(
+        qdevice::NetDevice::Parts{&runtime_, processes_.get(), log, setup_.config, self_, setup_.device_tls});
   device_ring_ = std::make_unique<qdevice::DeviceRing>(*ring_, *device_);
 }
 

@@ -780,6 +780,11 @@ Result<void> Parser::check_device(unsigned votes, bool equal) {
     return bad(line, fmt::format("the device's tie_breaker names node {}, which is not in the nodelist",
                                  raw(options->device.tie_breaker_node)));
   }
+  if (options->device.model == DeviceOptions::Model::kDisk && raw(config_.nodes.back().id) > kMaxNodes) {
+    return bad(line,
+               fmt::format("a quorum disk has slots for the nodeids 1 to {}, not for {}: renumber the nodes",
+                           kMaxNodes, raw(config_.nodes.back().id)));
+  }
   q.device_votes = options->votes;
   q.device = std::move(options->device);
   return {};

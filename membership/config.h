@@ -91,7 +91,9 @@ struct DeviceOptions {
     Milliseconds sync_timeout{};                               // Likewise.
     Milliseconds interval{};                                   // Default: 3 * the device's timeout.
     std::map<std::string, std::vector<std::string>> commands;  // exec_NAME, split into words.
+    bool operator==(const Heuristics&) const = default;
   } heuristics;
+  bool operator==(const DeviceOptions&) const = default;
 };
 
 struct QuorumOptions {

@@ -24,6 +24,8 @@ Result<void> may_change(const ClusterConfig& now, const ClusterConfig& next, con
   if (next.totem.cluster_name != now.totem.cluster_name)
     return refuse("cluster_name cannot change while the cluster runs: stop all nodes for that");
   if (next.provider != now.provider) return refuse("systole.provider cannot change while the cluster runs");
+  if (next.quorum.device_votes != now.quorum.device_votes || next.quorum.device != now.quorum.device)
+    return refuse("the quorum device cannot change while the cluster runs: restart all nodes for that");
   const auto name = [&now](NodeId id) {
     const ConfiguredNode* node = now.find(id);
     return node != nullptr ? node->name : fmt::format("node {}", raw(id));

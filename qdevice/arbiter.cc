@@ -29,16 +29,18 @@ Result<void> Arbiter::join(Time now, NodeLife life, const Settings& settings) {
     return fail(Errc::kDenied, "node {} is not in its own nodelist", raw(life.node));
   if (const auto known = lives_.find(life.node); known != lives_.end() && life.incarnation < known->second)
     return fail(Errc::kDenied, "node {} is known in a later life", raw(life.node));
-  if (settings != settings_) {
+  Settings same_nodes = settings;  // The nodelist may grow while the others run: the newest one counts.
+  same_nodes.rules.nodes = settings_.rules.nodes;
+  if (same_nodes != settings_) {
     const bool alone = std::all_of(nodes_.begin(), nodes_.end(),
                                    [&](const auto& other) { return other.first == life.node; });
     if (!alone)
       return fail(Errc::kInvalidConfig,
-                  "node {} has another algorithm, tie_breaker, timeout or nodelist than the nodes that are "
+                  "node {} has another algorithm, tie_breaker or timeout than the nodes that are "
                   "here: copy one corosync.conf to all",
                   raw(life.node));
-    settings_ = settings;
   }
+  settings_ = settings;
   auto& incarnation = lives_[life.node];
   if (incarnation != life.incarnation) {  // What it was told in an earlier life ended with that.
     std::vector<RingId> rings;
@@ -72,6 +74,7 @@ void Arbiter::report(Time now, Report report) {
     Grant& grant = grants_[ring];
     grant.members = node.report->members;
     grant.told[found->first] = lease_end(node);
+    grant.ever.insert(found->first);
     node.told = NodeStatus::Told::kYes;
   }
   heard(now, found->first);
@@ -102,7 +105,10 @@ void Arbiter::released(Time now, NodeId id, const RingId& ring) {
 void Arbiter::release(Time now, NodeId id, const RingId& ring) {
   const auto found = grants_.find(ring);
   if (found == grants_.end() || found->second.told.erase(id) == 0) return;
-  if (found->second.told.empty()) found->second.until = std::max(found->second.until, now + kBreakup);
+  Grant& grant = found->second;
+  const bool by_hearsay = std::any_of(grant.members.begin(), grant.members.end(),
+                                      [&](NodeId member) { return !grant.ever.contains(member); });
+  if (grant.told.empty() && by_hearsay) grant.until = std::max(grant.until, now + kBreakup);
 }
 
 void Arbiter::leave(Time now, NodeId id) {
@@ -181,6 +187,7 @@ void Arbiter::decide(Time now) {
         if (!contains(grant.members, member)) grant.members.push_back(member);
       }
       grant.told[id] = lease_end(node);
+      grant.ever.insert(id);
       active_ = grant.members;
       tell(node, true);
     }

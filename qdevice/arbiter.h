@@ -14,6 +14,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,7 @@ class Arbiter {
   struct Grant {
     std::vector<NodeId> members;
     std::map<NodeId, Time> told;  // Until when it may count the vote.
+    std::set<NodeId> ever;        // Who was told at some time.
     Time until;                   // Those who heard it from members only, until their ring has broken up.
   };
   bool fresh(Time now, const NodeStatus& node) const;

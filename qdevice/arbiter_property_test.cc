@@ -21,6 +21,11 @@ using membership::View;
 using Ms = std::chrono::milliseconds;
 
 constexpr Ms kLease{10000};
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kSeeds = 15;  // Much slower there.
+#else
+constexpr std::uint64_t kSeeds = 150;
+#endif
 
 class World {
  public:
@@ -278,7 +283,7 @@ class Arbitration : public ::testing::TestWithParam<std::tuple<unsigned, Rules::
 
 TEST_P(Arbitration, NeverMakesTwoPartitionsQuorateAndEndsWithOne) {
   const auto [nodes, algorithm] = GetParam();
-  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     World world(seed, nodes, algorithm);
     world.run(Ms(120000), true);
     ASSERT_EQ(world.violation(), "") << "seed " << seed;

@@ -187,6 +187,12 @@ void Clusters::advance(Time now) {
   next_check_ = connections_.empty() ? Time::max() : now + kCheck;
 }
 
+std::size_t Clusters::clusters() const {
+  return static_cast<std::size_t>(std::count_if(clusters_.begin(), clusters_.end(), [](const auto& entry) {
+    return !entry.second.connections.empty();
+  }));
+}
+
 namespace {
 
 std::string numbers(const std::vector<NodeId>& nodes) {

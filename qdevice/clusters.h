@@ -42,7 +42,7 @@ class Clusters {
   void advance(Time now);
 
   std::size_t clients() const { return connections_.size(); }
-  std::size_t clusters() const { return clusters_.size(); }
+  std::size_t clusters() const;  // Of which somebody is here.
   // As corosync-qnetd-tool -l prints it; of one cluster, or of all. `verbose`: ring ids and leases too.
   std::string list(Time now, const std::string& cluster, bool verbose) const;
 

@@ -62,7 +62,7 @@ class Sockets : public ::testing::Test {
       }
     });
     net.view({{5, NodeId{1}}, {{NodeId{1}, Incarnation{1}}}}, {});
-    runtime_.timers().after(Milliseconds(2500), [&] { runtime_.stop(); });
+    runtime_.timers().after(Milliseconds(1800), [&] { runtime_.stop(); });
     runtime_.run();
     if (!word && !words.empty()) word = words.back();
     return word;

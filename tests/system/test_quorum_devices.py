@@ -137,8 +137,68 @@ def steps_of_arbitrator(suite, lab, cluster, qnetd, ping):
         wait_for(lambda: quorum(lab, "n2")[:2] == (True, 2), 20, "n2 quorate with the arbitrator's vote",
                  last=lambda: str(quorum(lab, "n2")) + qnetd.log())
         print(f"     n2 was quorate {time.monotonic() - began:.1f} s after n1's power loss")
+        expect(time.monotonic() - began < 3, "a dead node's lease was waited for, although the survivor was in its ring")
         wait_for(lambda: cluster.holders(SERVICE) == ["n2"], 20, "the service on n2", last=lambda: cluster.text("n2"))
 
 
+def disk(suite):
+    with suite.laboratory(2, token=1000, start=False) as lab:
+        if lab.loopback:
+            return suite.skip("a quorum disk of two nodes", "it needs network namespaces")
+        cluster, path = Cluster(lab), f"{lab.directory}/shared/qdisk"
+        subprocess.run([f"{binaries()}/mkqdisk", "-c", path, "-l", lab.lab["name"]], check=True)
+        configure(lab, "    model: disk\n    votes: 1\n    timeout: 3000\n    disk {\n      device: /run/lab/qdisk\n"
+                       "      interval: 300\n    }\n")
+        with Watch(lab, SERVICE, "ping") as ping:
+            steps_of_disk(suite, lab, cluster, path, ping)
+    return None
+
+
+def steps_of_disk(suite, lab, cluster, path, ping):
+    slots = lambda: subprocess.run([f"{binaries()}/mkqdisk", "-L", path], text=True, capture_output=True, check=False).stdout
+    with suite.step("two nodes and a quorum disk have three votes; one of them holds the disk's"):
+        service(cluster)
+        for node in lab.names:
+            wait_for(lambda n=node: quorum(lab, n) == (True, 3, ["Quorate", "Qdevice"]), 20, f"three votes on {node}",
+                     last=lambda n=node: str(quorum(lab, n)) + slots())
+        expect(slots().count("holds the vote") == 1, slots())
+        wait_for(lambda: ping.answers, 5, "the service answering")
+    with suite.step("the nodes are cut from each other: the disk's holder stays quorate, with the service"):
+        holder = "n" + re.search(r"node (\d+) .*holds the vote", slots())[1]
+        if holder != "n1":
+            cluster.crm("n1", "resource", "move", "Service", holder)
+        wait_for(lambda: cluster.holders(SERVICE) == [holder], 20, f"the service on {holder}")
+        began = ping.answers[-1][0]
+        lab.cut("n1", peer="n2")
+        wait_for(lambda: sorted(quorum(lab, n)[:2] for n in lab.names) == [(False, 1), (True, 2)], 20, "one side quorate",
+                 last=lambda: str([quorum(lab, n) for n in lab.names]) + slots())
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            expect(quorum(lab, holder)[0] and [quorum(lab, n)[0] for n in lab.names].count(True) == 1, "quorum moved")
+            expect(cluster.holders(SERVICE) == [holder], str(cluster.holders(SERVICE)))
+        expect(ping.outage(began)[0] < 1, f"the service was silent for {ping.outage(began)[0]:.2f} s")
+    with suite.step("the network heals: both are quorate with three votes"):
+        lab.heal()
+        for node in lab.names:
+            wait_for(lambda n=node: quorum(lab, n)[:2] == (True, 3), 30, f"three votes on {node}", last=slots)
+        cluster.wait_online("n1", "n2")
+    with suite.step("the holder loses power: the other takes the disk's vote and the service"):
+        other = next(n for n in lab.names if n != holder)
+        cluster.idle(other)
+        began = time.monotonic()
+        lab.kill(holder)
+        wait_for(lambda: quorum(lab, other)[:2] == (True, 2), 20, f"{other} quorate with the disk's vote",
+                 last=lambda: str(quorum(lab, other)) + slots())
+        print(f"     {other} was quorate {time.monotonic() - began:.1f} s after {holder}'s power loss")
+        wait_for(lambda: cluster.holders(SERVICE) == [other], 20, f"the service on {other}", last=lambda: cluster.text(other))
+    with suite.step("the disk goes bad: its vote is gone, nothing hangs, and the log says so"):
+        lab.start(holder)
+        cluster.wait_online("n1", "n2", seconds=60)
+        os.truncate(path, 0)
+        for node in lab.names:
+            wait_for(lambda n=node: quorum(lab, n)[:2] == (True, 2), 20, f"two votes on {node}", last=lambda n=node: str(quorum(lab, n)))
+            expect("the quorum disk /run/lab/qdisk fails" in lab.log(node), lab.log(node)[-2000:])
+
+
 if __name__ == "__main__":
-    main("quorum-devices", arbitrator)
+    main("quorum-devices", arbitrator, disk)
