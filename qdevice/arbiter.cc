@@ -27,7 +27,8 @@ bool Arbiter::fresh(Time now, const NodeStatus& node) const { return now < node.
 Result<void> Arbiter::join(Time now, NodeLife life, const Settings& settings) {
   if (!contains(settings.rules.nodes, life.node))
     return fail(Errc::kDenied, "node {} is not in its own nodelist", raw(life.node));
-  if (const auto known = lives_.find(life.node); known != lives_.end() && life.incarnation < known->second)
+  const auto known = lives_.find(life.node);
+  if (known != lives_.end() && life.incarnation < known->second)
     return fail(Errc::kDenied, "node {} is known in a later life", raw(life.node));
   Settings same_nodes = settings;  // The nodelist may grow while the others run: the newest one counts.
   same_nodes.rules.nodes = settings_.rules.nodes;
@@ -41,13 +42,13 @@ Result<void> Arbiter::join(Time now, NodeLife life, const Settings& settings) {
                   raw(life.node));
   }
   settings_ = settings;
-  auto& incarnation = lives_[life.node];
-  if (incarnation != life.incarnation) {  // What it was told in an earlier life ended with that.
+  if (known != lives_.end() &&
+      known->second != life.incarnation) {  // What it was told in an earlier life ended with that.
     std::vector<RingId> rings;
     for (const auto& [ring, grant] : grants_) rings.push_back(ring);
     for (const RingId& ring : rings) release(now, life.node, ring);
   }
-  incarnation = life.incarnation;
+  lives_[life.node] = life.incarnation;
   nodes_[life.node] = {life, {}, NodeStatus::Told::kNothing, now};
   advance(now);
   return {};
@@ -63,7 +64,7 @@ void Arbiter::report(Time now, Report report) {
     node.told = NodeStatus::Told::kNothing;
     std::vector<RingId> left;
     for (const auto& [other, grant] : grants_) {
-      if (other != ring) left.push_back(other);
+      if (other < ring) left.push_back(other);  // It may be on its way into a later one.
     }
     node.report = std::move(report);
     for (const RingId& other : left) release(now, found->first, other);
@@ -74,7 +75,7 @@ void Arbiter::report(Time now, Report report) {
     Grant& grant = grants_[ring];
     grant.members = node.report->members;
     grant.told[found->first] = lease_end(node);
-    grant.ever.insert(found->first);
+    grant.gone.erase(found->first);
     node.told = NodeStatus::Told::kYes;
   }
   heard(now, found->first);
@@ -104,11 +105,23 @@ void Arbiter::released(Time now, NodeId id, const RingId& ring) {
 
 void Arbiter::release(Time now, NodeId id, const RingId& ring) {
   const auto found = grants_.find(ring);
-  if (found == grants_.end() || found->second.told.erase(id) == 0) return;
+  if (found == grants_.end()) return;
   Grant& grant = found->second;
-  const bool by_hearsay = std::any_of(grant.members.begin(), grant.members.end(),
-                                      [&](NodeId member) { return !grant.ever.contains(member); });
-  if (grant.told.empty() && by_hearsay) grant.until = std::max(grant.until, now + kBreakup);
+  const bool was_told = grant.told.erase(id) > 0;
+  grant.gone.insert(id);
+  if (grant.told.empty()) outlive(now, grant, was_told);
+}
+
+// Nobody is told any more. Members that have not said so may count, for a while, what they heard from others.
+void Arbiter::outlive(Time now, Grant& grant, bool just_now) {
+  const auto left = std::count_if(grant.members.begin(), grant.members.end(),
+                                  [&](NodeId member) { return !grant.gone.contains(member); });
+  const bool alone = grant.members.size() == 1;  // It heard it from nobody else.
+  if (left == 0 || alone) {
+    grant.until = now;
+  } else if (just_now) {
+    grant.until = std::max(grant.until, now + kBreakup);
+  }
 }
 
 void Arbiter::leave(Time now, NodeId id) {
@@ -118,13 +131,14 @@ void Arbiter::leave(Time now, NodeId id) {
 
 void Arbiter::forget(Time now) {
   for (auto grant = grants_.begin(); grant != grants_.end();) {
-    std::erase_if(grant->second.told, [&](const auto& told) {
+    const auto ended = std::erase_if(grant->second.told, [&](const auto& told) {
       if (told.second > now) return false;
       // It may come back to life and beat again: what it was told is over.
       const auto node = nodes_.find(told.first);
       if (node != nodes_.end() && node->second.told == NodeStatus::Told::kYes) tell(node->second, false);
       return true;
     });
+    if (ended > 0 && grant->second.told.empty()) outlive(now, grant->second, true);
     const bool over = grant->second.told.empty() && grant->second.until <= now;
     grant = over ? grants_.erase(grant) : std::next(grant);
   }
@@ -187,7 +201,7 @@ void Arbiter::decide(Time now) {
         if (!contains(grant.members, member)) grant.members.push_back(member);
       }
       grant.told[id] = lease_end(node);
-      grant.ever.insert(id);
+      grant.gone.erase(id);
       active_ = grant.members;
       tell(node, true);
     }

@@ -69,7 +69,7 @@ class Arbiter {
   struct Grant {
     std::vector<NodeId> members;
     std::map<NodeId, Time> told;  // Until when it may count the vote.
-    std::set<NodeId> ever;        // Who was told at some time.
+    std::set<NodeId> gone;        // Who said that it counts the vote no more.
     Time until;                   // Those who heard it from members only, until their ring has broken up.
   };
   bool fresh(Time now, const NodeStatus& node) const;
@@ -79,6 +79,7 @@ class Arbiter {
   void decide(Time now);
   void tell(NodeStatus& node, bool casts);
   void release(Time now, NodeId node, const RingId& ring);
+  static void outlive(Time now, Grant& grant, bool just_now);
   Time lease_end(const NodeStatus& node) const;
 
   Settings settings_;

@@ -199,7 +199,7 @@ Result<std::string> Disk::describe(const std::string& path) {
     const char* flag = read.slot.flag == Slot::Flag::kHolds  ? "holds the vote"
                        : read.slot.flag == Slot::Flag::kBids ? "bids"
                                                              : "-";
-    text += fmt::format("\tNode {}: generation {} ring {:x}.{:x} members {} {} written {}\n", i, raw(node),
+    text += fmt::format("\tNode {}: generation {} ring {:x}.{:x} members {} {} written {}\n", i,
                         read.slot.generation, raw(read.slot.ring.representative), read.slot.ring.sequence,
                         read.slot.members, flag, read.slot.written);
   }

@@ -161,10 +161,10 @@ def steps_of_disk(suite, lab, cluster, path, ping):
         for node in lab.names:
             wait_for(lambda n=node: quorum(lab, n) == (True, 3, ["Quorate", "Qdevice"]), 20, f"three votes on {node}",
                      last=lambda n=node: str(quorum(lab, n)) + slots())
-        expect(slots().count("holds the vote") == 1, slots())
+        wait_for(lambda: slots().count("holds the vote") == 1, 5, "a slot that says so", last=slots)
         wait_for(lambda: ping.answers, 5, "the service answering")
     with suite.step("the nodes are cut from each other: the disk's holder stays quorate, with the service"):
-        holder = "n" + re.search(r"node (\d+) .*holds the vote", slots())[1]
+        holder = "n" + re.search(r"Node (\d+): .*holds the vote", slots())[1]
         if holder != "n1":
             cluster.crm("n1", "resource", "move", "Service", holder)
         wait_for(lambda: cluster.holders(SERVICE) == [holder], 20, f"the service on {holder}")
