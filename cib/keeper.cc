@@ -1,6 +1,7 @@
 #include "cib/keeper.h"
 
 #include <cstring>
+#include <utility>
 
 namespace systole::cib {
 namespace {
@@ -121,9 +122,11 @@ void Keeper::append(JournalEntry entry) {
 
 void Keeper::written(const Version& version, bool is_whole) {
   if (failing_ && !is_whole) return;  // A patch on top of a gap.
-  if (failing_)
+  if (std::exchange(failing_, false)) {
     log_.notice("the journal takes configuration changes again, version {} is kept", to_string(version));
-  failing_ = false;
+    // What changed while this was written is not in it.
+    if (refused_ > version) append(whole("written again after the disk had refused"));
+  }
   journaled_ = version;
   progressed_();
 }

@@ -367,6 +367,26 @@ TEST(Replica, WithoutAMajorityOfDisksTheSubmitterIsToldWhatThatMeans) {
   EXPECT_TRUE(later && *later);
 }
 
+TEST(Replica, WhatChangesWhileADiskIsWrittenAgainIsWrittenToo) {
+  TestBus bus(3);
+  bus.view({1, 2, 3});
+  bus.run();
+  auto& journal = bus.node(1).journal;
+  journal.full = true;
+  bus.submit(2, make_primitive("a"));
+  bus.run();
+  journal.full = false;
+  bus.hold_disks = true;  // What is written again stays on its way…
+  bus.run();
+  bus.submit(2, make_primitive("b"));  // …when this comes.
+  bus.run();
+  bus.hold_disks = false;
+  for (unsigned id : {1U, 2U, 3U}) bus.node(id).journal.release();
+  bus.run();
+  EXPECT_TRUE(
+      journal.has(bus.node(1).replica->version(), bus.node(1).replica->document().configuration_digest()));
+}
+
 TEST(Replica, ADivergedReplicaIsFoundAndRepairedFromTheMajority) {
   TestBus bus(3);
   bus.view({1, 2, 3});

@@ -1,5 +1,6 @@
 #include "controller/results.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include "cib/document.h"
@@ -148,6 +149,20 @@ void LocalHistory::erase_operation(const std::string& resource, const std::strin
                                    std::int64_t interval_ms) {
   const auto found = resources_.find(resource);
   if (found != resources_.end()) found->second.entries.erase(operation_key(resource, task, interval_ms));
+}
+
+std::int64_t LocalHistory::last_change(const std::string& resource, int call_id) const {
+  const auto found = resources_.find(resource);
+  if (found == resources_.end()) return 0;
+  const auto value = [](const Entry& entry, std::string_view name) {
+    const auto at = std::find_if(entry.begin(), entry.end(), [&](const auto& a) { return a.first == name; });
+    return at == entry.end() ? std::int64_t{0} : parse_number(at->second).value_or(0);
+  };
+  std::int64_t last = 0;
+  for (const auto& [id, entry] : found->second.entries) {
+    if (value(entry, "call-id") == call_id) last = std::max(last, value(entry, "last-rc-change"));
+  }
+  return last;
 }
 
 std::string LocalHistory::to_lrm(const std::string& node_id) const {

@@ -83,6 +83,9 @@ class LocalHistory {
   void erase(const std::string& resource);  // Empty: all.
   // The recurring operation's entry.
   void erase_operation(const std::string& resource, const std::string& task, std::int64_t interval_ms);
+  // Unix seconds: the latest last-rc-change of the operation's call; 0: none is known. Results of one call
+  // are told apart by it alone.
+  std::int64_t last_change(const std::string& resource, int call_id) const;
   bool knows(const std::string& resource) const { return resources_.contains(resource); }
   bool empty() const { return resources_.empty(); }
   // <lrm id="NODE_ID">…</lrm>

@@ -137,6 +137,19 @@ TEST(LocalHistory, TellsTheNodesLrmWithTheNewestOfEachEntry) {
   EXPECT_TRUE(history.empty());
 }
 
+TEST(LocalHistory, KnowsTheLatestTimeOfACall) {
+  LocalHistory history;
+  Recorded good = op("monitor", 0, 10000), bad = op("monitor", 7, 10000);
+  good.call_id = bad.call_id = 17;
+  good.changed = 2000;
+  bad.changed = 1000;
+  history.record(good);
+  history.record(bad);
+  EXPECT_EQ(history.last_change("WebIP", 17), 2000);
+  EXPECT_EQ(history.last_change("WebIP", 18), 0);
+  EXPECT_EQ(history.last_change("other", 17), 0);
+}
+
 TEST(Attributes, NamesBecomeIdsThatXmlAllows) {
   EXPECT_EQ(id_part("fail-count-f1#start_0"), "fail-count-f1.start_0");
   pugi::xml_document document;

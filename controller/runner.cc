@@ -195,6 +195,9 @@ std::int64_t Runner::at_dc(std::int64_t changed) const {
 
 void Runner::finish(const wire::Action& action, Recorded op) {
   op.changed = at_dc(op.changed);
+  // A new DC's clock may be behind the last one's: a failure is not older than the success before it.
+  const std::int64_t before = history_.last_change(op.resource, op.call_id);
+  if (op.changed < before) op.changed = before + 1;
   note_activity(action, op);
   history_.record(op);
   const bool bad = has_failed(op);

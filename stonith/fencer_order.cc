@@ -137,8 +137,11 @@ void Fencer::State::mark_ended(const RequestId& id) {
 }
 
 // Why the target must not be shot (any more); empty: nothing speaks against it.
-std::string Fencer::State::objection(const Request& request) const {
+// Who was asked as part of a majority and has lost it since (it slept, it was cut off) stops: the others may
+// have taken the target back, and decide now.
+std::string Fencer::State::objection(const Request& request, bool had_majority) const {
   if (!cuts(request.action)) return {};
+  if (had_majority && !majority()) return fmt::format("{} has lost the majority since it was asked", name);
   for (const auto& member : view.members) {
     const bool is_target = raw(request.life.node) != 0 ? member.node == request.life.node
                                                        : name_of(member.node) == request.target;
@@ -149,6 +152,8 @@ std::string Fencer::State::objection(const Request& request) const {
   }
   return {};
 }
+
+bool Fencer::State::majority() const { return 2 * view.members.size() > registry.nodes.size(); }
 
 void Fencer::State::execute(const Order& order) {
   for (auto& [key, execution] : executions) {
@@ -165,7 +170,7 @@ void Fencer::State::execute(const Order& order) {
   execution.answers[order.id] = order.attempt;
   execution.latest = order.id;
   Shot::World world{ports, log, &runner, name,
-                    [this, request = order.request] { return objection(request); }};
+                    [this, request = order.request, had = majority()] { return objection(request, had); }};
   execution.shot = std::make_shared<Shot>(std::move(world), registry, lists, order.request, order.budget,
                                           [this, guard = alive, key](const Shot::Result& result) {
                                             if (*guard) executed(key, result);

@@ -36,6 +36,7 @@ void Fencer::fence(Request request, std::function<void(const Outcome&)> done) {
   Pending& p = s.pending[key];
   p.id = {s.self, key};
   p.request = std::move(request);
+  p.majority = s.majority();
   p.done.push_back(std::move(done));
   const Milliseconds allowed = p.request.timeout + std::max(p.request.delay, Milliseconds::zero());
   p.deadline = s.ports.clock->now() + allowed;
@@ -73,7 +74,7 @@ Pending* Fencer::State::find(const RequestId& id) {
 void Fencer::State::issue(Key key) {
   Pending& p = pending.at(key);
   if (view.members.empty()) return;  // The first view will come here again.
-  if (const std::string why = objection(p.request); !why.empty()) return give_up(key, why);
+  if (const std::string why = objection(p.request, p.majority); !why.empty()) return give_up(key, why);
   if (cuts(p.request.action) && raw(p.executor.node) == 0 && held(key, p)) return;
   if (raw(p.executor.node) == 0) {
     const auto chosen = choose(p);

@@ -27,7 +27,8 @@ struct Pending {
   NodeLife executor{};     // Node 0: none named.
   std::set<NodeId> tried;  // In vain.
   std::vector<std::string> failures;
-  bool merged = false;  // Into another's request.
+  bool merged = false;    // Into another's request.
+  bool majority = false;  // Whether it was asked for in one.
   std::optional<Time> not_before;
   bool brake_logged = false;
   Time deadline{};
@@ -91,7 +92,8 @@ struct Fencer::State {
   // Executor.
   void execute(const Order& order);
   void executed(std::uint64_t key, const Shot::Result& result);
-  std::string objection(const Request& request) const;
+  std::string objection(const Request& request, bool had_majority) const;
+  bool majority() const;  // Of the configured nodes.
   void abandon(const RequestId& id);
   // View.
   void send_history();

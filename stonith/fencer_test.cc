@@ -194,19 +194,35 @@ TEST(Fencer, AHangingFirstLevelLeavesTimeForTheSecond) {
 }
 
 TEST(Fencer, WhenTheExecutorLeavesAnotherTakesOver) {
-  TestCluster c(4, device("pdu", {}));
+  TestCluster c(5, device("pdu", {}));
   c.plant.devices["pdu"].time = Seconds(2);
-  c.view({1, 2, 3});
+  c.view({1, 2, 3, 5});
   c.fence(2, c.request("n4"));
   c.time.run(Milliseconds(500));
   EXPECT_EQ(c.plant.calls, Calls{"n1 pdu off n4"});
   c.nodes[1]->processes->dead = true;
-  c.view({2, 3});
+  c.view({2, 3, 5});
   c.time.run(Seconds(10));
   EXPECT_EQ(c.plant.calls, (Calls{"n1 pdu off n4", "n2 pdu off n4"}));
   ASSERT_EQ(c.answers.size(), 1U);
   EXPECT_TRUE(c.answers[0].succeeded);
   EXPECT_EQ(c.answers[0].executed_by, "n2");
+}
+
+TEST(Fencer, WhoHasLostItsMajoritySinceItWasAskedStops) {
+  TestCluster c(3, device("ipmi", {}) + device("pdu", {}),
+                R"(<fencing-level id="l1" target="n3" index="1" devices="ipmi"/>)"
+                R"(<fencing-level id="l2" target="n3" index="2" devices="pdu"/>)");
+  c.plant.devices["ipmi"].hangs = true;
+  c.view({1, 2});
+  c.fence(1, c.request("n3"));
+  c.time.run(Milliseconds(500));
+  c.view({1});
+  c.time.run(Seconds(30));
+  EXPECT_EQ(c.plant.calls, Calls{"n1 ipmi off n3"});
+  ASSERT_EQ(c.answers.size(), 1U);
+  EXPECT_FALSE(c.answers[0].succeeded);
+  EXPECT_NE(c.answers[0].reason.find("lost the majority"), std::string::npos) << c.answers[0].reason;
 }
 
 TEST(Fencer, AViewChangeDoesNotMakeTheExecutorShootTwice) {
@@ -250,16 +266,16 @@ TEST(Fencer, AStrongerActionIsNotMergedIntoAWeaker) {
 }
 
 TEST(Fencer, AMergedRequestIsTakenUpAgainWhenItsOriginLeaves) {
-  TestCluster c(4, device("pdu", {}));
+  TestCluster c(5, device("pdu", {}));
   c.plant.devices["pdu"].time = Seconds(2);
-  c.view({1, 2, 3});
+  c.view({1, 2, 3, 5});
   c.fence(1, c.request("n4"));
   c.time.run(Milliseconds(100));
   c.fence(3, c.request("n4"));
   c.time.run(Milliseconds(100));
   c.answers.clear();
   c.nodes[1]->processes->dead = true;
-  c.view({2, 3});
+  c.view({2, 3, 5});
   c.time.run(Seconds(10));
   EXPECT_EQ(c.plant.calls, (Calls{"n1 pdu off n4", "n2 pdu off n4"}));
   ASSERT_EQ(c.answers.size(), 1U);

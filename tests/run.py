@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """./dev test: runs the named parts, or all that CI runs (all but tsan), and ends with one line that counts test cases.
 
-Parts: layout fmt unit asan tsan sim system. The whole output of each part is kept in build/test-logs/; what failed
+Parts: layout fmt unit models asan tsan sim system. The whole output of each part is kept in build/test-logs/; what failed
 is printed. Skipped cases are counted and named: a skipped check has checked nothing.
 """
 import concurrent.futures
@@ -16,7 +16,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test-logs"
 SUITE = ROOT.parent / "shared" / "scheduler-suite"
-ALL = ["layout", "fmt", "unit", "sim", "system", "asan"]
+ALL = ["layout", "fmt", "unit", "models", "sim", "system", "asan"]
 NAMED = ["tsan"]  # Run by name: twice as long as all the others, and only four components have threads.
 # Debian 12's g++ sanitizers want one address-space layout; setarch keeps it stable on newer kernels.
 # What properties (RapidCheck) try a hundred times in the release build, they try twenty times in the slow ones.
@@ -138,6 +138,12 @@ def sim(tally):
         print("FAIL sim: no build/release/bin/systole-sim")
 
 
+def models(tally):
+    started = time.time()
+    status, output = run("models", [sys.executable, "tests/models.py"], 300)
+    report("models", status, output, script_counts(status, output), started, tally)
+
+
 def main():
     parts = sys.argv[1:] or ALL
     unknown = [p for p in parts if p not in ALL + NAMED]
@@ -154,6 +160,8 @@ def main():
             unit("release", tally)
         elif part in SANITIZERS:
             unit(part, tally)
+        elif part == "models":
+            models(tally)
         elif part == "sim":
             sim(tally)
         elif part == "system":
