@@ -23,6 +23,7 @@ struct Peer {
   bool gathering = false;  // It was a join.
   std::map<NodeId, Incarnation> hears;
   std::vector<NodeId> members;
+  bool shuns_us = false;
 
   std::optional<Time> answered_at;  // Our last heartbeat sent to it alone.
 
@@ -87,7 +88,9 @@ class Peers {
     peer.report_at = now;
     peer.hears.clear();
     peer.members.clear();
+    peer.shuns_us = false;
     for (const Opinion& o : nodes) {
+      if (o.shunned() && o.life == self_) peer.shuns_us = true;
       if (o.heard()) peer.hears[o.life.node] = o.life.incarnation;
       if (o.member()) peer.members.push_back(o.life.node);
     }

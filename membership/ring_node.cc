@@ -7,6 +7,7 @@ namespace systole::membership {
 namespace {
 
 constexpr Duration kTimerSlack = Milliseconds(5);  // See arm().
+constexpr Duration kTellDelay = Seconds(30);       // At most once in this time.
 
 // Internal messages: [ type u8 | fields ].
 enum Internal : std::uint8_t {
@@ -374,10 +375,25 @@ void RingNode::arm() {
     timer_ = 0;
     if (!running_) return;
     const Time rung = parts_.ports.clock->now();
+    note_delay(rung - timer_at_, rung);
     links_->advance(rung);
     if (ring_.deadline() <= rung) ring_.advance(rung);
     after_step();
   });
+}
+
+// A loop that ran late did not hear its peers in that time: what it takes for their silence may be its own.
+void RingNode::note_delay(Duration late, Time now) {
+  worst_delay_ = std::max(worst_delay_, late);
+  if (late < parts_.config.totem.token / 4) return;
+  ++delays_;
+  if (delay_told_at_ && now - *delay_told_at_ < kTellDelay) return;
+  delay_told_at_ = now;
+  parts_.log.warning(
+      "the ring's loop ran {} ms late: this host is overloaded, or the process or its machine was stopped. A "
+      "token of {} "
+      "ms bears less than that",
+      std::chrono::duration_cast<Milliseconds>(late).count(), parts_.config.totem.token.count());
 }
 
 RingStatus RingNode::status() const {
@@ -387,6 +403,14 @@ RingStatus RingNode::status() const {
   s.quorum = quorum_;
   s.counters = ring_.counters();
   s.token_rotation = ring_.rotation();
+  s.worst_delay = worst_delay_;
+  s.delays = delays_;
+  const Time now = parts_.ports.clock->now();
+  for (const auto& [id, peer] : ring_.peers().all()) {
+    s.peers.push_back({peer.life, std::ranges::find(s.view.members, peer.life) != s.view.members.end(),
+                       ring_.peers().heard(peer, now), ring_.peers().hears_us(peer),
+                       ring_.flaps().departures(id, now), ring_.flaps().quarantine(id, now)});
+  }
   links_->add_to(s);
   s.key.next = next_key_.empty() ? 0 : key_fingerprint(next_key_);
   s.key.phase = !next_key_.empty() ? "receive-only" : !old_key_.empty() ? "both" : "settled";

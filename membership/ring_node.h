@@ -85,7 +85,11 @@ class RingNode : public Membership, private RingOutput {
   void arm_window();
   void arm();
   void post_kick();
-  void tell_facts() { ring_.set_facts(judge_.facts()); }
+  void note_delay(Duration late, Time now);
+  void tell_facts() {
+    ring_.set_facts(judge_.facts());
+    ring_.set_quorate(quorum_.quorate);
+  }
 
   Parts parts_;
   NodeLife self_;
@@ -116,6 +120,9 @@ class RingNode : public Membership, private RingOutput {
   std::optional<std::pair<RingId, std::pair<bool, bool>>> vote_said_;  // By this node of its device.
   Timers::Id timer_ = 0;
   Time timer_at_, timer_set_at_;
+  Duration worst_delay_{};
+  std::uint64_t delays_ = 0;
+  std::optional<Time> delay_told_at_;
   // Posted tasks hold this; it is false once the node is gone.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

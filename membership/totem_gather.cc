@@ -66,6 +66,7 @@ void TotemRing::send_join() {
   for (const NodeLife& life : gather_.failed()) flags[life] |= Opinion::kFailed;
   for (const auto& [id, peer] : peers_.all()) {
     if (peers_.heard(peer, now_)) flags[peer.life] |= Opinion::kHeard;
+    if (shuns(peer.life)) flags[peer.life] |= Opinion::kShunned;
   }
   for (const auto& [life, bits] : flags) {
     if (join.nodes.size() < 2 * kMaxNodes) join.nodes.push_back({life, bits});
@@ -129,7 +130,7 @@ void TotemRing::gather_join(NodeLife from, Peer& peer, const Join& join) {
   if (state_ != State::kGather || gather_.has_failed(from)) return;
   bool changed = false;
   if (!gather_.is_candidate(from)) {
-    if (!peers_.mutual(peer, now_)) return;
+    if (!peers_.mutual(peer, now_) || shuns(from) || peer.shuns_us) return;
     changed = gather_.add(from, now_);
   }
   changed |= gather_.merge(from, join, now_);
@@ -137,7 +138,7 @@ void TotemRing::gather_join(NodeLife from, Peer& peer, const Join& join) {
     const Peer* known = peers_.find(id);
     if (known == nullptr) continue;
     const NodeLife life = candidate.life;
-    if (life.incarnation <= known->gone || life.incarnation < known->life.incarnation) {
+    if (life.incarnation <= known->gone || life.incarnation < known->life.incarnation || shuns(life)) {
       changed |= gather_.fail(life, now_);
     }
   }

@@ -124,7 +124,7 @@ void TotemRing::install() {
   }
   facts.left_well.assign(left_well.begin(), left_well.end());
   left_well_.clear();
-  ring_ = std::move(new_ring_);
+  const std::unique_ptr<Ring> before = std::exchange(ring_, std::move(new_ring_));
   recovery_ = {};
   obligations_.clear();
   queue_.rewind();
@@ -132,6 +132,10 @@ void TotemRing::install() {
   installed_any_ = true;
   ++counters_.views;
   view_ = {ring_->id, ring_->members};
+  departed_.clear();
+  for (const NodeLife& life : before->members) {
+    if (!ring_->contains(life) && !left_well.contains(life.node)) departed_.push_back(life.node);
+  }
   output_.deliver({Delivered::Installed{view_, facts}});
   if (next_parameters_) take_parameters(*std::exchange(next_parameters_, {}));
   heartbeat_at_ = now_;  // Others see at once who is where.

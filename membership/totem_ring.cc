@@ -230,6 +230,7 @@ Bytes TotemRing::heartbeat_frame() {
     Opinion o{peer.life, 0};
     if (peers_.heard(peer, now_)) o.flags |= Opinion::kHeard;
     if (installed_any_ && ring_->contains(peer.life)) o.flags |= Opinion::kMember;
+    if (shuns(peer.life)) o.flags |= Opinion::kShunned;
     if (o.flags != 0) heartbeat.nodes.push_back(o);
   }
   Bytes out;
@@ -246,7 +247,7 @@ bool TotemRing::mergeable(const Peer& peer, std::vector<NodeLife>& group) const 
     for (const NodeId id : peer.members) {
       const Peer* other = peers_.find(id);
       if (id == self_.node || other == &peer) continue;
-      if (other == nullptr || ring_->contains(other->life)) return false;
+      if (other == nullptr || ring_->contains(other->life) || shuns(other->life)) return false;
       group.push_back(other->life);
     }
   }
@@ -259,9 +260,23 @@ bool TotemRing::mergeable(const Peer& peer, std::vector<NodeLife>& group) const 
   return true;
 }
 
+void TotemRing::set_quorate(bool quorate) {
+  quorate_ = quorate;
+  for (const NodeId node : std::exchange(departed_, {})) {
+    if (!quorate) continue;
+    const Duration quarantine = flaps_.departed(node, now_);
+    if (quarantine == Duration{}) continue;
+    log_.warning(
+        "node {} has left the ring {} times lately: it is not admitted for {} s, unless there is no quorum "
+        "without it",
+        raw(node), flaps_.departures(node, now_), std::chrono::duration_cast<Seconds>(quarantine).count());
+  }
+}
+
 void TotemRing::look_for_merge() {
   for (const auto& [id, peer] : peers_.all()) {
-    if (ring_->contains(peer.life) || !peers_.mutual(peer, now_)) continue;
+    if (ring_->contains(peer.life) || !peers_.mutual(peer, now_) || shuns(peer.life) || peer.shuns_us)
+      continue;
     if (!peer.operational && !peer.gathering) continue;  // On its way into a ring: let it arrive.
     std::vector<NodeLife> group;
     if (!mergeable(peer, group)) continue;

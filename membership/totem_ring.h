@@ -32,6 +32,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "membership/flaps.h"
 #include "membership/gather.h"
 #include "membership/membership.h"
 #include "membership/packet_store.h"
@@ -109,6 +110,9 @@ class TotemRing {
   void leave(Time now);
   // Quorum facts that this node brings into the next ring.
   void set_facts(QuorumFacts facts) { facts_ = facts; }
+  // Whether the view has quorum. Without it nobody is kept out, since a node that flaps is better than none,
+  // and nobody blamed: who is cut off itself sees all others leave.
+  void set_quorate(bool quorate);
   // From now on, or from the next ring on while one is being formed. No member of the view may be missing.
   void set_parameters(RingParameters parameters);
   // Bytes of chunks in one packet from now on.
@@ -121,6 +125,7 @@ class TotemRing {
   const RingStatus::Counters& counters() const { return counters_; }
   Duration rotation() const { return rotation_; }
   const Peers& peers() const { return peers_; }
+  const Flaps& flaps() const { return flaps_; }
   std::string gather_text() const;  // For the log.
 
  private:
@@ -184,6 +189,10 @@ class TotemRing {
   void pass_knock_on();
   Duration knock_interval() const { return std::min<Duration>(Milliseconds(40), parameters_.token / 8); }
   void look_for_merge();
+  // Who is a member, because it was needed, stays one.
+  bool shuns(NodeLife life) const {
+    return quorate_ && !ring_->contains(life) && flaps_.quarantine(life.node, now_) > Duration{};
+  }
   bool mergeable(const Peer& peer, std::vector<NodeLife>& group) const;
   void lost(NodeLife life, const char* why);
   void take_parameters(RingParameters parameters);
@@ -259,6 +268,9 @@ class TotemRing {
   std::set<NodeId> left_well_;  // Since the last view.
   bool congested_ = false;
   Peers peers_;
+  Flaps flaps_;
+  bool quorate_ = false;
+  std::vector<NodeId> departed_;  // From the last view to this one, not by their own will.
   SendQueue queue_;
   RingStatus::Counters counters_;
   Duration rotation_{};        // Smoothed; of rotations that lost no token.

@@ -79,13 +79,14 @@ struct Token {
 
 // What a node says of another, in joins and heartbeats.
 struct Opinion {
-  enum Flags : std::uint8_t { kHeard = 1, kMember = 2, kCandidate = 4, kFailed = 8 };
+  enum Flags : std::uint8_t { kHeard = 1, kMember = 2, kCandidate = 4, kFailed = 8, kShunned = 16 };
   NodeLife life;
   std::uint8_t flags = 0;
   bool heard() const { return (flags & kHeard) != 0; }
   bool member() const { return (flags & kMember) != 0; }
   bool candidate() const { return (flags & kCandidate) != 0; }
   bool failed() const { return (flags & kFailed) != 0; }
+  bool shunned() const { return (flags & kShunned) != 0; }  // In quarantine: see flaps.h.
   bool operator==(const Opinion&) const = default;
 };
 
