@@ -6,7 +6,7 @@ namespace systole::sim {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kSeeds = 10;  // Twenty times as slow there.
+constexpr std::uint64_t kSeeds = 5;  // Twenty times as slow there.
 #else
 constexpr std::uint64_t kSeeds = 300;
 #endif
