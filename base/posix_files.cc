@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/asio_runtime.h"
+#include "base/fd.h"
 
 namespace systole {
 namespace {
@@ -21,24 +22,10 @@ tl::unexpected<Error> failed(const char* verb, const std::string& path) {
   return fail(code, "cannot {} {}: {}", verb, path, std::strerror(error));
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 class PosixFiles : public Files {
  public:
   Result<Bytes> read(const std::string& path) override {
-    const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (fd.get() < 0) return failed("open", path);
     Bytes content;
     std::uint8_t block[65536];
@@ -59,8 +46,7 @@ class PosixFiles : public Files {
     }
     if (::rename(beside.c_str(), path.c_str()) != 0) return failed("replace", path);
     const std::string directory = std::filesystem::path(path).parent_path();
-    const Descriptor fd(
-        ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const Fd fd(::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd.get() < 0 || ::fsync(fd.get()) != 0) return failed("sync the folder of", path);
     return {};
   }
@@ -106,7 +92,7 @@ class PosixFiles : public Files {
 
  private:
   static Result<void> write_synced(const std::string& path, ByteView content, unsigned mode) {
-    const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
     if (fd.get() < 0) return failed("create", path);
     if (::fchmod(fd.get(), mode) != 0) return failed("set the mode of", path);
     while (!content.empty()) {

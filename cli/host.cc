@@ -18,6 +18,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/fd.h"
+
 namespace systole::cli {
 namespace {
 
@@ -30,23 +32,6 @@ tl::unexpected<Error> failed(const char* verb, const std::string& path) {
                                                         : Errc::kIo;
   return fail(code, "cannot {} {}: {}", verb, path, std::strerror(error));
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { close(); }
-  int get() const { return fd_; }
-  bool open() const { return fd_ >= 0; }
-  void close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_;
-};
 
 bool write_all(int fd, std::string_view content) {
   while (!content.empty()) {
@@ -109,7 +94,7 @@ std::string user_name() {
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t most) {
-  Descriptor owned(path == "-" ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Fd owned(path == "-" ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (path != "-" && !owned.open()) return failed("read", path);
   const int fd = path == "-" ? 0 : owned.get();
   std::string content;
@@ -133,7 +118,7 @@ Result<void> write_file(const std::string& path, std::string_view content, unsig
                 path);
   }
   const std::string beside = path + "." + std::to_string(getpid());
-  Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  Fd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!file.open()) return failed("write", beside);
   if (!write_all(file.get(), content) || ::fsync(file.get()) != 0) {
     const auto error = failed("write", path);
@@ -196,21 +181,21 @@ Result<Ran> run_program(const std::vector<std::string>& argv, const std::vector<
                         std::string_view input, Duration timeout) {
   int in[2], out[2], err[2];
   if (::pipe2(in, O_CLOEXEC) != 0) return failed("make a pipe for", argv[0]);
-  Descriptor in_read(in[0]), in_write(in[1]);
+  Fd in_read(in[0]), in_write(in[1]);
   if (::pipe2(out, O_CLOEXEC) != 0) return failed("make a pipe for", argv[0]);
-  Descriptor out_read(out[0]), out_write(out[1]);
+  Fd out_read(out[0]), out_write(out[1]);
   if (::pipe2(err, O_CLOEXEC) != 0) return failed("make a pipe for", argv[0]);
-  Descriptor err_read(err[0]), err_write(err[1]);
+  Fd err_read(err[0]), err_write(err[1]);
   const auto pid = spawn(argv, environment, in_read.get(), out_write.get(), err_write.get());
   if (!pid) return fail(pid.error());
-  in_read.close();
-  out_write.close();
-  err_write.close();
+  in_read.reset();
+  out_write.reset();
+  err_write.reset();
   // Inputs are small option lists that fit into a pipe's buffer; a child that does not read gets none.
   ::signal(SIGPIPE, SIG_IGN);
   ::fcntl(in_write.get(), F_SETFL, O_NONBLOCK);
   write_all(in_write.get(), input);
-  in_write.close();
+  in_write.reset();
 
   Ran ran;
   const auto end = std::chrono::steady_clock::now() + timeout;

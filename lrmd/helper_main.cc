@@ -19,5 +19,5 @@ int main() {
   ::close_range(4, ~0U, 0);
   // Our end is the socket's: a signal to the whole service must not come before systoled's orderly stop.
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_IGN);
-  return systole::lrmd::Supervisor(systole::lrmd::Fd(3)).run();
+  return systole::lrmd::Supervisor(systole::Fd(3)).run();
 }

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "base/fd.h"
 #include "membership/wire.h"
 
 namespace systole::qdevice {
@@ -29,21 +30,6 @@ using Block = std::unique_ptr<std::uint8_t[], Free>;
 Block block(std::size_t count) {
   return Block(static_cast<std::uint8_t*>(std::aligned_alloc(kSlotSize, count * kSlotSize)));
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 int open_past_caches(const std::string& path, int flags, bool* uncached) {
   flags |= O_DSYNC | O_CLOEXEC;
@@ -167,7 +153,7 @@ Result<void> Disk::make(const std::string& path, const std::string& cluster) {
   if (cluster.empty() || cluster.size() > kMaxName || cluster.find_first_of("\n ") != std::string::npos)
     return fail(Errc::kInvalidArgument, "a cluster's name has 1 to {} characters and no blank", kMaxName);
   bool uncached = false;
-  const Descriptor fd(open_past_caches(path, O_RDWR | O_CREAT, &uncached));
+  const Fd fd(open_past_caches(path, O_RDWR | O_CREAT, &uncached));
   if (fd.get() < 0) return failed("open", path);
   const std::size_t count = 1 + membership::kMaxNodes;
   const Block all = block(count);
@@ -179,7 +165,7 @@ Result<void> Disk::make(const std::string& path, const std::string& cluster) {
 }
 
 Result<std::string> Disk::describe(const std::string& path) {
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return failed("open", path);
   const std::size_t count = 1 + membership::kMaxNodes;
   const Block all = block(count);

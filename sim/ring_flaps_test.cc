@@ -81,6 +81,7 @@ TEST_F(RingFlaps, WhoIsNotAdmittedWaitsQuietly) {
   const auto views = cluster->ring(2).status().counters.views;
   world.run_for(Seconds(1));
   EXPECT_LE(cluster->ring(2).status().counters.views, views + 1) << cluster->describe();
+  EXPECT_EQ(members(1), 2U) << "it is still kept out";
 }
 
 TEST_F(RingFlaps, NobodyIsKeptOutWhereQuorumNeedsIt) {
