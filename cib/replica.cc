@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t kMaxPending = 4096;
 constexpr std::size_t kRememberedDigests = 512;
-constexpr Milliseconds kReportLater{10};
+constexpr Milliseconds kReportLater{10};   // After the disk's last progress.
+constexpr Milliseconds kReportLatest{100};  // While it goes on progressing.
 
 std::string author_of(const Op& op) {
   std::string author = op.user.empty() ? "?" : op.user;
@@ -180,12 +181,20 @@ bool Replica::State::majority_said(const Version& version) const {
   return written >= view.members.size() / 2 + 1;
 }
 
-// Nobody waits for it, as far as this node knows: the token is not called for that alone.
+// Nobody waits for it, as far as this node knows: the token is not called for that alone, nor for each of many
+// changes. Words are cumulative, so only the last of a stream that was lost needs the report.
 void Replica::State::report_later() {
-  if (report_due) return;
-  report_due = true;
-  ports.timers->after(kReportLater, [this, watch = std::weak_ptr(alive)] {
+  const Time now = ports.clock->now();
+  if (!report_due) report_latest = now + kReportLatest;
+  report_at = std::min(now + kReportLater, report_latest);
+  if (std::exchange(report_due, true)) return;
+  report_when_due();
+}
+
+void Replica::State::report_when_due() {
+  ports.timers->after(report_at - ports.clock->now(), [this, watch = std::weak_ptr(alive)] {
     if (watch.expired()) return;
+    if (ports.clock->now() < report_at) return report_when_due();
     report_due = false;
     if (synced && reported < keeper.journaled().value_or(Version{})) report_disk();
   });

@@ -44,6 +44,7 @@ struct Replica::State {
   void report_disk();      // To all, in order.
   void tell_author();      // Who waits for it hears at once, if the network is kind; in order it comes later.
   void report_later();
+  void report_when_due();
   bool majority_said(const Version& version) const;
   DurableMessage own_disk() const;
   void note_disk(NodeId node, const DurableMessage& said);
@@ -99,6 +100,7 @@ struct Replica::State {
   AppliedTable applied;
   std::map<NodeId, Disk> disks;
   bool progress_posted = false, report_due = false;
+  Time report_at{}, report_latest{};
   Version awaited;  // A change of another node waits until this node's disk, or enough others, have it.
   NodeId awaited_by{};
   Version reported;  // Up to here this node has said, in this view, that its disk has everything.

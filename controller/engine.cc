@@ -14,6 +14,8 @@ namespace {
 constexpr Duration kVoidMost = Milliseconds(300);
 constexpr Duration kVoidStep = Milliseconds(10);
 constexpr unsigned kVoidSteps = 10;
+// Changes of the configuration that come to nothing, one after the other, are not planned faster than this.
+constexpr Duration kPace = Milliseconds(20);
 constexpr std::size_t kPatchesMost = 256;  // For the scheduler to follow; beyond, a snapshot is cheaper.
 constexpr Milliseconds kRecheckDefault = std::chrono::minutes(15);
 
@@ -216,10 +218,14 @@ void Engine::evaluate() {
     return;
   }
   if (transition_) return;  // Waits for what is in flight.
+  if (const Time when = may_plan_at(); ports_.clock->now() < when) return wake_at(when);
   holding_ = hold();
-  if (holding_) return;
-  if (ports_.clock->now() < not_before_) return wake_at(not_before_);
-  schedule();
+  if (!holding_) schedule();
+}
+
+Time Engine::may_plan_at() const {
+  if (due_by_status_ || !idle_plan_at_) return not_before_;
+  return std::max(not_before_, *idle_plan_at_ + kPace);
 }
 
 // Whether it is too early to plan: members have not said yet what runs on them, or nodes that nobody has seen
@@ -301,7 +307,10 @@ void Engine::begin(pengine::Plan plan) {
   }
   for (const pengine::Decision& decision : plan.decisions) log_.notice("{}", decision.text);
   set_recheck(plan.graph);
-  if (plan.graph.actions.empty()) return poke();
+  if (plan.graph.actions.empty()) {
+    idle_plan_at_ = ports_.clock->now();
+    return poke();
+  }
   const TransitionLimits bounds = limits(plan.graph);
   begun_ = ports_.clock->now();
   transition_.emplace(++transition_id_, std::move(plan.graph), bounds);

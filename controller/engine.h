@@ -67,6 +67,7 @@ class Engine {
   void poke();
   void evaluate();
   bool hold();
+  Time may_plan_at() const;
   void wake_at(Time when);
   void schedule();
   void planned(std::uint64_t generation, pengine::Plan plan);
@@ -120,6 +121,7 @@ class Engine {
   unsigned futile_ = 0;  // Transitions in a row that failed as soon as they began.
   Time begun_{};
   Time not_before_{};  // Of the next scheduler run, while changes pour in.
+  std::optional<Time> idle_plan_at_;  // When the last plan came that asks for nothing.
   Timers::Id wake_ = 0, recheck_ = 0;
   Time wake_time_{};
   int transition_id_ = 0;
