@@ -35,6 +35,24 @@ class Journal {
   // Appends; `done` is called on the main loop, in order, when the entry is on the disk, or with the error.
   // Entries that wait together share one sync.
   virtual void append(JournalEntry entry, std::function<void(Result<void>)> done) = 0;
+
+  // To be said when an entry is on the disk, to `whom`: of entries that share a sync only the newest speaks
+  // to one and the same. Called at once, before `done`, on any thread, never after silence().
+  struct Word {
+    std::uint64_t whom = 0;
+    std::function<void()> say;  // May be empty.
+  };
+  // As append(), for who does not wait for `done`: a success may wait for collect().
+  virtual void append_quietly(JournalEntry entry, Word word, std::function<void(Result<void>)> done) {
+    append(std::move(entry), [word = std::move(word), done = std::move(done)](Result<void> result) {
+      if (result && word.say) word.say();
+      done(std::move(result));
+    });
+  }
+  // Calls, before it returns, each `done` that is due; those of what is still under way come without another
+  // collect().
+  virtual void collect() {}
+  virtual void silence() {}
   // Newest first, at most `most`.
   virtual Result<std::vector<JournalEntry>> history(std::size_t most) = 0;
 };

@@ -36,7 +36,10 @@ Keeper::Keeper(Timers& timers, Logger log, Journal& journal, std::function<const
       progressed_(std::move(progressed)),
       chain_(std::make_shared<std::uint64_t>(0)) {}
 
-Keeper::~Keeper() { timers_.cancel(retry_); }
+Keeper::~Keeper() {
+  journal_.silence();
+  timers_.cancel(retry_);
+}
 
 Result<Document> Keeper::load() {
   auto loaded = journal_.load();
@@ -66,7 +69,7 @@ JournalEntry Keeper::whole(std::string note) const {
   return entry;
 }
 
-void Keeper::changed(const Op& op, const Applied& applied, const std::string& author) {
+void Keeper::changed(const Op& op, const Applied& applied, const std::string& author, Journal::Word word) {
   if (failing_) {  // The next retry writes the document as it then is.
     refused_ = std::max(refused_, document_().version());
     return progressed_();
@@ -86,7 +89,7 @@ void Keeper::changed(const Op& op, const Applied& applied, const std::string& au
   entry.author = author;
   entry.when = op.when;
   entry.patch = applied.patch;
-  append(std::move(entry));
+  append(std::move(entry), std::move(word), true);
 }
 
 void Keeper::keep_loser(const std::string& note) {
@@ -105,19 +108,26 @@ void Keeper::replaced(const std::string& note) {
   append(whole(note));
 }
 
-void Keeper::append(JournalEntry entry) {
+void Keeper::append(JournalEntry entry, Journal::Word word, bool quiet) {
   const Version version = entry.version;
   const bool is_whole = !entry.document.empty();
   const std::uint64_t chain = *chain_;
-  journal_.append(std::move(entry),
-                  [this, version, is_whole, chain, alive = std::weak_ptr(chain_)](Result<void> done) {
-                    const auto current = alive.lock();
-                    if (!current || *current != chain) return;  // Of a document that is no longer ours.
-                    if (done)
-                      written(version, is_whole);
-                    else
-                      refused_by_disk(version, done.error());
-                  });
+  const auto done = [this, version, is_whole, chain,
+                     alive = std::weak_ptr(chain_)](const Result<void>& result) {
+    const auto current = alive.lock();
+    if (!current || *current != chain) return;  // Of a document that is no longer ours.
+    if (result)
+      written(version, is_whole);
+    else
+      refused_by_disk(version, result.error());
+  };
+  if (!quiet) return journal_.append(std::move(entry), done);
+  if (word.say) {
+    word.say = [say = std::move(word.say), alive = std::weak_ptr(chain_)] {
+      if (alive.lock()) say();
+    };
+  }
+  journal_.append_quietly(std::move(entry), std::move(word), done);
 }
 
 void Keeper::written(const Version& version, bool is_whole) {

@@ -23,8 +23,10 @@ class Keeper {
 
   // The document from the disk, or an empty one. Its status is empty, its num_updates zero.
   Result<Document> load();
-  // The document is now at a new configuration version.
-  void changed(const Op& op, const Applied& applied, const std::string& author);
+  // The document is now at a new configuration version. `word`: to be said as soon as it is on the disk, on
+  // any thread. What journaled() tells of it may wait for collect().
+  void changed(const Op& op, const Applied& applied, const std::string& author, Journal::Word word);
+  void collect() { journal_.collect(); }
   // The document will be replaced: keeps it, with a note, as what was lost.
   void keep_loser(const std::string& note);
   // It has been replaced. Nothing of it counts as durable until it is on the disk.
@@ -36,7 +38,7 @@ class Keeper {
   const std::string& reason() const { return reason_; }
 
  private:
-  void append(JournalEntry entry);
+  void append(JournalEntry entry, Journal::Word word = {}, bool quiet = false);
   JournalEntry whole(std::string note) const;
   void written(const Version& version, bool is_whole);
   void refused_by_disk(const Version& version, const Error& error);

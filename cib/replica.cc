@@ -9,9 +9,6 @@ namespace {
 
 constexpr std::size_t kMaxPending = 4096;
 constexpr std::size_t kRememberedDigests = 512;
-constexpr Milliseconds kReportLater{10};   // After the disk's last progress.
-constexpr Milliseconds kReportLatest{100};  // While it goes on progressing.
-
 std::string author_of(const Op& op) {
   std::string author = op.user.empty() ? "?" : op.user;
   if (!op.origin.empty()) author += "@" + op.origin;
@@ -34,6 +31,7 @@ Replica::State::State(Ports p, Logger l, NodeLife life, std::string name, Journa
 
 Replica::State::~State() {
   alive.reset();
+  ports.timers->cancel(report_timer);
   auto left = std::move(pending);
   for (auto& [sequence, p] : left)
     p.done(fail(Errc::kUnavailable,
@@ -67,18 +65,15 @@ void Replica::State::on_op(const OpMessage& message) {
   if (applied[message.from].contains(message.sequence)) return;  // Sent again after a view change.
   applied[message.from].insert(message.sequence);
   const auto mine = message.from == self ? pending.find(message.sequence) : pending.end();
-  Result<Applied> result = apply_here(message.op);
+  Result<Applied> result = apply_here(message.op, &message);
   // A change that finds all as it asks for rests on an earlier one, which may not be on the disks yet: it
   // waits too.
   const Version now = document.version(), configuration{now.admin_epoch, now.epoch, 0};
   const bool rests_on_earlier = result && !result->changed_configuration && !result->changed_status &&
                                 message.op.kind != Op::Kind::kQuery && message.op.section != "status" &&
                                 configuration > Version{};
-  if (message.from != self && result && (result->changed_configuration || rests_on_earlier)) {
-    awaited = configuration;
-    awaited_by = message.from.node;
-    if (rests_on_earlier) disk_progressed();
-  }
+  if (message.from != self && result && (result->changed_configuration || rests_on_earlier))
+    await(message.from.node, configuration, result->changed_configuration);
   if (mine == pending.end()) return;
   if (!result || (!result->changed_configuration && !rests_on_earlier))
     return finish(message.sequence, std::move(result));
@@ -88,7 +83,7 @@ void Replica::State::on_op(const OpMessage& message) {
   settle();
 }
 
-Result<Applied> Replica::State::apply_here(const Op& op) {
+Result<Applied> Replica::State::apply_here(const Op& op, const OpMessage* message) {
   const Version before = document.version();
   Op stamped = op;
   stamped.quorum_view =
@@ -101,7 +96,10 @@ Result<Applied> Replica::State::apply_here(const Op& op) {
   if (!result->changed_configuration && !result->changed_status) return result;
   remember();
   if (result->changed_configuration && has_majority) mark_majority();
-  if (result->changed_configuration) keeper.changed(op, *result, author_of(op));
+  if (result->changed_configuration) {
+    keeper.changed(op, *result, author_of(op), message == nullptr ? Journal::Word{} : word_for(*message));
+    report_later();
+  }
   Change change;
   change.op = &op;
   change.configuration = result->changed_configuration;
@@ -116,139 +114,6 @@ Result<Applied> Replica::State::apply_here(const Op& op) {
 void Replica::State::finish(std::uint64_t sequence, Result<Applied> result) {
   auto node = pending.extract(sequence);
   if (!node.empty()) node.mapped().done(std::move(result));
-}
-
-void Replica::State::settle() {
-  if (!synced) return;
-  const std::size_t majority = view.members.size() / 2 + 1;
-  std::vector<std::pair<std::uint64_t, Result<Applied>>> settled;
-  for (auto& [sequence, p] : pending) {
-    if (!p.applied) continue;
-    std::size_t written = 0, refused = 0;
-    std::string reasons;
-    for (const NodeLife& member : view.members) {
-      const Disk& disk = disks[member.node];
-      if (disk.journaled && *disk.journaled >= p.version) {
-        ++written;
-      } else if (disk.failing && disk.refused >= p.version) {
-        ++refused;
-        reasons += fmt::format("{}node {}: {}", reasons.empty() ? "" : "; ", raw(member.node), disk.reason);
-      }
-    }
-    if (written >= majority)
-      settled.emplace_back(sequence, std::move(p.result));
-    else if (view.members.size() - refused < majority)
-      settled.emplace_back(
-          sequence,
-          fail(Errc::kIo,
-               "configuration {} is in effect on all members but not on the disks of a majority, so "
-               "a power loss of all of them would lose it ({}); make room or repair the disks, then "
-               "it is written without being asked for again",
-               to_string(p.version), reasons));
-  }
-  for (auto& [sequence, result] : settled) finish(sequence, std::move(result));
-}
-
-void Replica::State::disk_progressed() {
-  if (progress_posted) return;
-  progress_posted = true;
-  ports.timers->post([this, watch = std::weak_ptr(alive)] {
-    if (watch.expired()) return;
-    progress_posted = false;
-    if (!synced) return;  // The next agreement tells it.
-    const bool waited_for = reported < awaited && !majority_said(awaited);
-    if (keeper.failing() || (waited_for && (!effects.tell || awaited_by == NodeId{}))) {
-      report_disk();
-    } else {
-      if (waited_for) tell_author();
-      report_later();
-    }
-    // Of its own disk this node need not hear from the ring.
-    note_disk(self.node, own_disk());
-    settle();
-  });
-}
-
-// Whether who waits for it can know already: by what others said, and by its own disk, if that is as fast.
-bool Replica::State::majority_said(const Version& version) const {
-  std::size_t written = awaited_by == NodeId{} ? 0 : 1;
-  for (const NodeLife& member : view.members) {
-    const auto disk = disks.find(member.node);
-    if (member.node != self.node && member.node != awaited_by && disk != disks.end() &&
-        disk->second.journaled >= version)
-      ++written;
-  }
-  return written >= view.members.size() / 2 + 1;
-}
-
-// Nobody waits for it, as far as this node knows: the token is not called for that alone, nor for each of many
-// changes. Words are cumulative, so only the last of a stream that was lost needs the report.
-void Replica::State::report_later() {
-  const Time now = ports.clock->now();
-  if (!report_due) report_latest = now + kReportLatest;
-  report_at = std::min(now + kReportLater, report_latest);
-  if (std::exchange(report_due, true)) return;
-  report_when_due();
-}
-
-void Replica::State::report_when_due() {
-  ports.timers->after(report_at - ports.clock->now(), [this, watch = std::weak_ptr(alive)] {
-    if (watch.expired()) return;
-    if (ports.clock->now() < report_at) return report_when_due();
-    report_due = false;
-    if (synced && reported < keeper.journaled().value_or(Version{})) report_disk();
-  });
-}
-
-DurableMessage Replica::State::own_disk() const {
-  DurableMessage message;
-  message.sync = sync_id();
-  message.seen = stamp();
-  message.durable = keeper.journaled().has_value();
-  message.journaled = keeper.journaled().value_or(Version{});
-  message.failing = keeper.failing();
-  message.refused = keeper.refused();
-  message.reason = keeper.reason();
-  return message;
-}
-
-void Replica::State::report_disk() {
-  const DurableMessage message = own_disk();
-  reported = message.journaled;
-  channel.send(encode(message));
-}
-
-void Replica::State::tell_author() {
-  const Version here = keeper.journaled().value_or(Version{});
-  if (here < awaited) return;  // Not this one yet.
-  effects.tell(awaited_by, encode(own_disk()));
-}
-
-// Only ever adds: it may be older than what was said in order.
-void Replica::State::on_told(NodeId sender, ByteView payload) {
-  const auto message = decode(payload);
-  const auto* durable = message ? std::get_if<DurableMessage>(&*message) : nullptr;
-  if (durable == nullptr || !synced || durable->sync != sync_id() || !durable->durable) return;
-  Disk& disk = disks[sender];
-  if (disk.failing || disk.journaled >= durable->journaled) return;
-  disk.journaled = durable->journaled;
-  settle();
-}
-
-void Replica::State::on_durable(NodeId sender, const DurableMessage& message) {
-  if (!synced || message.sync != sync_id()) return;
-  compare(sender, message.seen);
-  if (sender == self.node) return;
-  note_disk(sender, message);
-  settle();
-}
-
-void Replica::State::note_disk(NodeId node, const DurableMessage& said) {
-  Disk& disk = disks[node];
-  disk.journaled = said.durable ? std::optional(said.journaled) : std::nullopt;
-  disk.failing = said.failing;
-  disk.refused = said.refused;
-  disk.reason = said.reason;
 }
 
 void Replica::State::remember() {

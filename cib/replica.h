@@ -41,7 +41,8 @@ class Replica {
     // All members hold the same document now. `joined` had another history than this partition's documents
     // (restarted, or from another partition): what their status section says must be refreshed by them.
     std::function<void(const membership::View&, const std::vector<NodeId>& joined)> synced;
-    // A word to one member beside the order; may be lost. Unset: none can be said.
+    // A word to one member beside the order; may be lost. Unset: none can be said. Called on the journal's
+    // thread too, not after the replica's end.
     std::function<void(NodeId member, Bytes)> tell;
   };
   using Done = std::function<void(Result<Applied>)>;

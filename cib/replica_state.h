@@ -1,5 +1,5 @@
-// The inside of Replica, in two files: replica.cc applies operations and acknowledges them, replica_sync.cc
-// brings the members of a view to one document.
+// The inside of Replica, in three files: replica.cc applies operations, replica_disks.cc acknowledges them by
+// what members say of their disks, replica_sync.cc brings the members of a view to one document.
 #pragma once
 
 #include <deque>
@@ -35,22 +35,34 @@ struct Replica::State {
   void submit(Op op, Done done);
   void send_op(std::uint64_t sequence, const Pending& pending);
   void on_op(const OpMessage& message);
-  void on_durable(NodeId sender, const DurableMessage& message);
-  void on_told(NodeId sender, ByteView message);
-  Result<Applied> apply_here(const Op& op);
+  Result<Applied> apply_here(const Op& op, const OpMessage* message = nullptr);
   void finish(std::uint64_t sequence, Result<Applied> result);
-  void settle();           // Acknowledges what can be, gives up what cannot.
-  void disk_progressed();  // On a later turn: acknowledges, and reports at once or when there is time.
-  void report_disk();      // To all, in order.
-  void tell_author();      // Who waits for it hears at once, if the network is kind; in order it comes later.
-  void report_later();
-  void report_when_due();
-  bool majority_said(const Version& version) const;
-  DurableMessage own_disk() const;
-  void note_disk(NodeId node, const DurableMessage& said);
   Stamp stamp() const { return {document.version(), document.digest()}; }
   void remember();  // The digest of the current version, to be compared with others'.
   void compare(NodeId sender, const Stamp& seen);
+
+  // replica_disks.cc
+  struct Count {
+    std::size_t written = 0, refused = 0;  // Members whose disks have it, or refuse it.
+    bool own = false;
+    std::string reasons;
+  };
+  Count count(const Version& version) const;
+  std::size_t majority_of_members() const { return view.members.size() / 2 + 1; }
+  void ask_own_disk();
+  void settle();  // Acknowledges what can be, gives up what cannot.
+  void on_told(NodeId sender, ByteView message);
+  void on_durable(NodeId sender, const DurableMessage& message);
+  void note_disk(NodeId node, const DurableMessage& said);
+  Journal::Word word_for(const OpMessage& message) const;
+  void await(NodeId author, const Version& version, bool written);
+  void disk_progressed();  // On a later turn: says what is to be said, and acknowledges.
+  bool awaits() const;
+  void say();
+  void report_later();
+  void report_disk();  // To all, in order.
+  void report_when_due();
+  DurableMessage own_disk() const;
 
   // replica_sync.cc
   void on_view(const membership::View& v, bool majority_of_votes);
@@ -99,10 +111,17 @@ struct Replica::State {
   std::map<std::uint64_t, Pending> pending;
   AppliedTable applied;
   std::map<NodeId, Disk> disks;
-  bool progress_posted = false, report_due = false;
-  Time report_at{}, report_latest{};
-  Version awaited;  // A change of another node waits until this node's disk, or enough others, have it.
-  NodeId awaited_by{};
+  bool progress_posted = false;
+  Version collected;  // The journal has been asked to tell at once of what is up to here.
+  // The newest change of another node: until enough disks have it, its author waits.
+  struct Awaited {
+    Version version;
+    NodeId by{};          // Zero: an earlier view left it open, whoever it was.
+    bool untold = false;  // Beside the order; the journal has no word for it.
+  } awaited;
+  Timers::Id report_timer = 0;
+  std::optional<Time> report_at;
+  Time report_latest{};
   Version reported;  // Up to here this node has said, in this view, that its disk has everything.
   std::map<Version, std::string> digests;  // Of the latest versions in this view.
 };

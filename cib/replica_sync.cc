@@ -166,9 +166,11 @@ void Replica::State::complete() {
   log.info("in view {}.{} all {} members have the CIB {}", view.id.sequence, raw(view.id.representative),
            view.members.size(), to_string(document.version()));
   reported = {};
-  awaited = document.version();  // Of changes that an earlier view left open.
-  awaited.num_updates = 0;
-  awaited_by = NodeId{};
+  awaited = {};
+  awaited.version = document.version();  // Of changes that an earlier view left open.
+  awaited.version.num_updates = 0;
+  collected = {};
+  keeper.collect();
   disk_progressed();
   const SyncId here = sync_id();
   if (effects.synced) effects.synced(view, newcomers);

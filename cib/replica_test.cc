@@ -84,6 +84,52 @@ TEST(Replica, AWordBesideTheOrderThatIsLostIsSaidAgainInOrder) {
   EXPECT_TRUE(answer && *answer);
 }
 
+// Everything that is on its way is there, and no time has passed.
+void at_once(TestBus& bus, const std::vector<unsigned>& senders) {
+  for (bool busy = true; busy;) {
+    busy = bus.world.step();
+    for (const unsigned sender : senders) busy = bus.order_one(sender) || busy;
+  }
+}
+
+TEST(Replica, EachOthersJournalSpeaksToTheAuthorWithoutATimer) {
+  TestBus bus(5, true);
+  bus.view({1, 2, 3, 4, 5});
+  bus.run();
+  const auto& answer = bus.submit(3, make_primitive("a"));
+  at_once(bus, {3});
+  EXPECT_EQ(bus.words_from(), (std::vector<unsigned>{1, 2, 4, 5}));
+  bus.tell_one();
+  EXPECT_FALSE(answer);
+  bus.tell_one();
+  EXPECT_TRUE(answer && *answer);
+}
+
+TEST(Replica, AloneItsOwnDiskIsEnough) {
+  TestBus bus(1, true);
+  bus.view({1});
+  bus.run();
+  const auto& answer = bus.submit(1, make_primitive("a"));
+  at_once(bus, {1});
+  EXPECT_TRUE(answer && *answer);
+}
+
+TEST(Replica, TheAuthorsOwnDiskMayBeTheLast) {
+  TestBus bus(3, true);
+  bus.view({1, 2, 3});
+  bus.run();
+  bus.hold_disks = true;
+  const auto& answer = bus.submit(1, make_primitive("a"));
+  at_once(bus, {1});
+  bus.node(2).journal.release();
+  bus.tell_one();
+  at_once(bus, {1});
+  EXPECT_FALSE(answer);
+  bus.node(1).journal.release();
+  at_once(bus, {1});
+  EXPECT_TRUE(answer && *answer);
+}
+
 TEST(Replica, AWordOfAnotherViewAcknowledgesNothing) {
   TestBus bus(3, true);
   bus.view({1, 2, 3});

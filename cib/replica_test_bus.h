@@ -78,25 +78,38 @@ class FakeJournal : public Journal {
     return loaded;
   }
   void append(JournalEntry entry, std::function<void(Result<void>)> done) override {
-    waiting_.emplace_back(std::move(entry), std::move(done));
-    if (!hold_) release();
+    add({std::move(entry), {}, std::move(done), false});
+  }
+  // As late as the port allows.
+  void append_quietly(JournalEntry entry, Word word, std::function<void(Result<void>)> done) override {
+    add({std::move(entry), std::move(word), std::move(done), true});
+  }
+  void collect() override {
+    for (Waiting& w : waiting_) w.quiet = false;
+    take();
   }
   Result<std::vector<JournalEntry>> history(std::size_t) override { return disk; }
   void release() {
     while (!waiting_.empty()) {
-      auto [entry, done] = std::move(waiting_.front());
+      Waiting w = std::move(waiting_.front());
       waiting_.pop_front();
-      if (full || (broken_ && entry.document.empty())) {
+      if (full || (broken_ && w.entry.document.empty())) {
         broken_ = true;
-        world_.post([d = std::move(done)] { d(fail(Errc::kIo, "no space left on device")); });
+        ended_.emplace_back(std::move(w.done), fail(Errc::kIo, "no space left on device"));
+        world_.post([this] { take(); });
         continue;
       }
       broken_ = false;
-      disk.push_back(std::move(entry));
-      world_.post([d = std::move(done)] { d({}); });
+      disk.push_back(std::move(w.entry));
+      if (w.word.say) w.word.say();
+      ended_.emplace_back(std::move(w.done), Result<void>{});
+      if (!w.quiet) world_.post([this] { take(); });
     }
   }
-  void crash() { waiting_.clear(); }
+  void crash() {
+    waiting_.clear();
+    ended_.clear();
+  }
   bool has(const Version& v, const std::string& digest) const {
     for (const JournalEntry& e : disk)
       if (e.version == v && e.digest == digest) return true;
@@ -107,10 +120,25 @@ class FakeJournal : public Journal {
   bool full = false;
 
  private:
+  struct Waiting {
+    JournalEntry entry;
+    Word word;
+    std::function<void(Result<void>)> done;
+    bool quiet = false;
+  };
+  void add(Waiting waiting) {
+    waiting_.push_back(std::move(waiting));
+    if (!hold_) release();
+  }
+  void take() {
+    for (auto& [done, result] : std::exchange(ended_, {})) done(result);
+  }
+
   FakeWorld& world_;
   const bool& hold_;
   bool broken_ = false;
-  std::deque<std::pair<JournalEntry, std::function<void(Result<void>)>>> waiting_;
+  std::deque<Waiting> waiting_;
+  std::vector<std::pair<std::function<void(Result<void>)>, Result<void>>> ended_;
 };
 
 inline Op make_primitive(const std::string& id) {
@@ -286,6 +314,12 @@ class TestBus {
     told_.pop_front();
     if (!lose && node(told.to).replica) node(told.to).replica->on_told(NodeId{told.from}, told.bytes);
     return true;
+  }
+
+  std::vector<unsigned> words_from() const {
+    std::vector<unsigned> from;
+    for (const Told& told : told_) from.push_back(told.from);
+    return from;
   }
 
   void run() {  // Until nothing happens any more for three seconds, for ten seconds at most.

@@ -1,5 +1,6 @@
 #include "cib/sqlite_journal.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -30,12 +31,43 @@ bool exists(const std::string& path, std::uint64_t* size = nullptr) {
 
 }  // namespace
 
+namespace {
+
+// Entries whose fate is known, until the loop takes them. Outlives the journal: tasks of the loop hold it.
+class Outcomes {
+ public:
+  using Done = std::function<void(Result<void>)>;
+
+  void put(std::vector<Done> done, const Result<void>& result) {
+    const std::lock_guard lock(mutex_);
+    for (Done& d : done) ended_.emplace_back(std::move(d), result);
+  }
+  // On the loop.
+  void take() {
+    decltype(ended_) ended;
+    {
+      const std::lock_guard lock(mutex_);
+      ended.swap(ended_);
+    }
+    for (auto& [done, result] : ended)
+      if (done) done(std::move(result));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::pair<Done, Result<void>>> ended_;
+};
+
+}  // namespace
+
 struct SqliteJournal::State {
   State(std::string p, Timers& t, Logger l) : path(std::move(p)), timers(t), log(std::move(l)) {}
 
   struct Waiting {
     JournalEntry entry;
-    std::function<void(Result<void>)> done;
+    Word word;
+    Outcomes::Done done;
+    bool quiet = false;  // `done` may wait for collect().
   };
 
   Result<Loaded> load();
@@ -46,6 +78,8 @@ struct SqliteJournal::State {
   void work();
   void write(std::vector<Waiting> batch);
   void tidy();
+  void append(Waiting waiting);
+  void speak(const std::vector<Waiting>& batch);
   void answer(std::vector<Waiting> batch, const Result<void>& result);
 
   const std::string path;
@@ -59,6 +93,12 @@ struct SqliteJournal::State {
   std::condition_variable wake;
   std::deque<Waiting> queue;
   bool ending = false;
+  std::uint64_t appended = 0, answered = 0;
+  std::uint64_t hurried = 0;  // So many entries' outcomes are told at once.
+  const std::shared_ptr<Outcomes> outcomes = std::make_shared<Outcomes>();
+
+  std::mutex speaking;
+  bool silent = false;
   std::thread worker;
 };
 
@@ -175,12 +215,39 @@ Result<Journal::Loaded> SqliteJournal::State::load() {
 }
 
 void SqliteJournal::append(JournalEntry entry, std::function<void(Result<void>)> done) {
+  state_->append({std::move(entry), {}, std::move(done), false});
+}
+
+void SqliteJournal::append_quietly(JournalEntry entry, Word word, std::function<void(Result<void>)> done) {
+  state_->append({std::move(entry), std::move(word), std::move(done), true});
+}
+
+void SqliteJournal::State::append(Waiting waiting) {
+  {
+    const std::lock_guard lock(mutex);
+    queue.push_back(std::move(waiting));
+    ++appended;
+    if (!worker.joinable()) {
+      worker = std::thread([this] {
+        pthread_setname_np(pthread_self(), "journal");
+        work();
+      });
+    }
+  }
+  wake.notify_one();
+}
+
+void SqliteJournal::collect() {
   {
     const std::lock_guard lock(state_->mutex);
-    state_->queue.push_back({std::move(entry), std::move(done)});
-    if (!state_->worker.joinable()) state_->worker = std::thread([s = state_.get()] { s->work(); });
+    state_->hurried = state_->appended;
   }
-  state_->wake.notify_one();
+  state_->outcomes->take();
+}
+
+void SqliteJournal::silence() {
+  const std::lock_guard lock(state_->speaking);
+  state_->silent = true;
 }
 
 void SqliteJournal::State::work() {
@@ -233,16 +300,38 @@ void SqliteJournal::State::write(std::vector<Waiting> batch) {
   const Result<void> result = store->append(entries);
   untidy = true;
   gap = !result;
+  if (result) speak(batch);
   if (!result) store.reset();  // Opened anew for the next attempt: nothing half done stays.
   answer(std::move(batch), result);
 }
 
+void SqliteJournal::State::speak(const std::vector<Waiting>& batch) {
+  const std::lock_guard lock(speaking);
+  std::vector<std::uint64_t> spoken_to;
+  for (auto w = batch.rbegin(); w != batch.rend() && !silent; ++w) {
+    if (!w->word.say || std::find(spoken_to.begin(), spoken_to.end(), w->word.whom) != spoken_to.end())
+      continue;
+    spoken_to.push_back(w->word.whom);
+    w->word.say();
+  }
+}
+
 void SqliteJournal::State::answer(std::vector<Waiting> batch, const Result<void>& result) {
   if (batch.empty()) return;
-  timers.post([batch = std::make_shared<std::vector<Waiting>>(std::move(batch)), result] {
-    for (Waiting& w : *batch)
-      if (w.done) w.done(result);
-  });
+  bool at_once = !result;
+  std::vector<Outcomes::Done> done;
+  for (Waiting& w : batch) {
+    at_once = at_once || !w.quiet;
+    done.push_back(std::move(w.done));
+  }
+  outcomes->put(std::move(done), result);
+  {
+    // After they were put: who hurries from now on finds them.
+    const std::lock_guard lock(mutex);
+    at_once = at_once || hurried > answered;
+    answered += batch.size();
+  }
+  if (at_once) timers.post([o = outcomes] { o->take(); });
 }
 
 Result<std::vector<JournalEntry>> SqliteJournal::history(std::size_t most) {

@@ -26,6 +26,9 @@ class SqliteJournal : public Journal {
   // Errors: kIo, naming the file. After one, entries that are only a patch are refused until one with the
   // whole document comes: there must be no gap.
   void append(JournalEntry entry, std::function<void(Result<void>)> done) override;
+  void append_quietly(JournalEntry entry, Word word, std::function<void(Result<void>)> done) override;
+  void collect() override;
+  void silence() override;
   Result<std::vector<JournalEntry>> history(std::size_t most) override;
 
   struct State;

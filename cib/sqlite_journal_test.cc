@@ -159,6 +159,48 @@ class SqliteJournalTest : public ::testing::Test {
   std::string last_error_;
 };
 
+TEST_F(SqliteJournalTest, AQuietSuccessWaitsToBeCollectedAndItsWordDoesNot) {
+  load();
+  journal_->append(next(true), [](const Result<void>&) {});
+  std::mutex mutex;
+  std::condition_variable spoken;
+  int words = 0, answers = 0;
+  const auto say = [&] {
+    const std::lock_guard lock(mutex);
+    ++words;
+    spoken.notify_one();
+  };
+  const auto wait_for_words = [&](int count) {
+    std::unique_lock lock(mutex);
+    return spoken.wait_for(lock, Seconds(60), [&] { return words == count; });
+  };
+  const auto done = [&](const Result<void>& result) {
+    EXPECT_TRUE(result);
+    ++answers;
+  };
+  journal_->append_quietly(next(false), {7, say}, done);
+  ASSERT_TRUE(wait_for_words(1));
+  journal_->append_quietly(next(false), {7, say}, done);
+  ASSERT_TRUE(wait_for_words(2));
+  EXPECT_EQ(answers, 0);
+  loop_.run_until([&] {  // Without it the second may not be among the outcomes yet, though it has spoken.
+    journal_->collect();
+    if (answers < 2) loop_.post([] {});
+    return answers == 2;
+  });
+
+  // What is collected before its end comes by itself.
+  journal_->append_quietly(next(false), {}, done);
+  journal_->collect();
+  loop_.run_until([&] { return answers == 3; });
+
+  journal_->silence();
+  journal_->append_quietly(next(false), {7, say}, done);
+  journal_->collect();
+  loop_.run_until([&] { return answers == 4; });
+  EXPECT_EQ(words, 2);
+}
+
 TEST_F(SqliteJournalTest, IsEmptyAtFirst) {
   const auto loaded = load();
   EXPECT_FALSE(loaded.document);

@@ -120,7 +120,7 @@ class Engine {
   std::shared_ptr<unsigned> writes_ = std::make_shared<unsigned>(0);  // Own changes that a plan waits for.
   unsigned futile_ = 0;  // Transitions in a row that failed as soon as they began.
   Time begun_{};
-  Time not_before_{};  // Of the next scheduler run, while changes pour in.
+  Time not_before_{};                 // Of the next scheduler run, while changes pour in.
   std::optional<Time> idle_plan_at_;  // When the last plan came that asks for nothing.
   Timers::Id wake_ = 0, recheck_ = 0;
   Time wake_time_{};

@@ -1,5 +1,7 @@
 #include "daemon/worker_scheduler.h"
 
+#include <pthread.h>
+
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -41,6 +43,7 @@ struct WorkerScheduler::Shared {
 
 WorkerScheduler::WorkerScheduler(Timers& timers) : shared_(std::make_shared<Shared>(timers)) {
   shared_->thread = std::thread([shared = shared_.get()] {
+    pthread_setname_np(pthread_self(), "scheduler");
     std::unique_lock lock(shared->mutex);
     for (;;) {
       shared->changed.wait(lock, [shared] { return shared->ended || shared->next; });

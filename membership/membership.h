@@ -173,7 +173,7 @@ class Membership {
   virtual Result<void> multicast(Bytes message, Delivery delivery) = 0;
   // A word to one member of the view beside the order: it may be lost, or come twice, early or late. It is
   // for what is also said in order a little later, to whom it hurries. At most kMaxTold bytes; longer: not
-  // sent.
+  // sent. May be called on any thread.
   static constexpr std::size_t kMaxTold = 1024;
   virtual void tell(NodeId /*member*/, Bytes /*message*/) {}
   // Says goodbye: peers form their view without waiting for the token's loss. No callback afterwards.

@@ -97,7 +97,7 @@ struct RingThread::State : std::enable_shared_from_this<RingThread::State> {
 
   // Main thread.
   Handler handler;
-  bool running = false;
+  std::atomic<bool> running{false};  // Read by tell() on other threads too.
 
   // Both.
   std::mutex mutex;
