@@ -19,6 +19,9 @@ const OpDef* find_op(const Resource* r, std::string_view task, std::int64_t inte
 
 Meta op_meta(Cluster& c, Resource* r, const Node* node, const std::string& task, std::int64_t interval_ms,
              const OpDef* op) {
+  const bool same_for_all = op && op->name == task && op->interval_ms == interval_ms &&
+                            !any_rules(op->meta) && !any_rules(c.op_defaults);
+  if (same_for_all && op->known_meta) return *op->known_meta;
   Meta meta;
   RuleInput in = rule_input(c, *r);
   in.op_name = &task;
@@ -33,6 +36,7 @@ Meta op_meta(Cluster& c, Resource* r, const Node* node, const std::string& task,
   meta.erase("id");
   meta.erase("name");
   if (op && interval_ms == 0) meta.erase("interval");
+  if (same_for_all) op->known_meta = meta;
   return meta;
 }
 
@@ -212,6 +216,7 @@ Action* make_action(Cluster& c, Resource* r, const std::string& key, const std::
       if (node && !old->node) {
         old->node = node;
         ++Flag::changes;
+        ++Action::changes;
       }
       a = old;
       break;
@@ -229,6 +234,7 @@ Action* make_action(Cluster& c, Resource* r, const std::string& key, const std::
     c.actions.push_back(a);
     if (r) r->actions.push_back(a);
     ++Flag::changes;
+    ++Action::changes;
   }
   // Of an unmanaged resource only recurring monitors go on.
   if (r && a->node && !a->pseudo && !r->managed && a->interval_ms == 0) {

@@ -1,4 +1,6 @@
 // What the configuration changed under running resources: parameters, agents, recurring operations.
+#include <algorithm>
+
 #include "pengine/engine.h"
 #include "pengine/history.h"
 #include "pengine/parameters.h"
@@ -19,8 +21,8 @@ void reload_resource(Cluster& c, Resource* r, Node* node) {
   trigger_unfencing(c, r, node, "Device parameters changed (reload)");
   Action* a = make_action(c, r, op_key(r->id, "reload-agent", 0), "reload-agent", node, false);
   set_reason(a, "resource definition change", false);
-  new_ordering(c, nullptr, "", a, r, op_key(r->id, "stop", 0), nullptr, kOrdered | kThenCancelsFirst);
-  new_ordering(c, nullptr, "", a, r, op_key(r->id, "demote", 0), nullptr, kOrdered | kThenCancelsFirst);
+  new_ordering(c, nullptr, "", a, r, "stop", nullptr, kOrdered | kThenCancelsFirst);
+  new_ordering(c, nullptr, "", a, r, "demote", nullptr, kOrdered | kThenCancelsFirst);
 }
 
 void schedule_cleanup(Cluster& c, Resource* r, Node* node, bool optional) {
@@ -125,26 +127,53 @@ namespace {
 
 // An entry speaks of all that go by its name: of an anonymous clone those instances that the history calls
 // so.
-void check_histories(Cluster& c, bool deferred) {
-  std::unordered_map<std::string_view, std::vector<Resource*>> named;
+void find_bearers(Cluster& c) {
+  for (auto& [id, all] : c.history_of) {
+    all.bearers.clear();
+    all.active.clear();
+    all.alike = true;
+  }
+  const auto goes_by = [&](Resource& r, std::string_view name) {
+    const auto found = c.history_of.find(name);
+    if (found == c.history_of.end()) return;
+    HistoryOfId& all = found->second;
+    all.bearers.push_back(&r);
+    all.alike = all.alike && !r.removed && r.def == all.bearers.front()->def;
+    for (const Node* node : r.running_on) all.active.emplace_back(node->slot, &r);
+  };
   for (auto& r : c.resource_store) {
     if (!is_primitive(&r)) continue;
-    named[r.id].push_back(&r);
-    if (!r.history_name.empty() && r.history_name != r.id) named[r.history_name].push_back(&r);
+    goes_by(r, r.id);
+    if (!r.history_name.empty() && r.history_name != r.id) goes_by(r, r.history_name);
   }
+  for (auto& [id, all] : c.history_of)
+    std::stable_sort(all.active.begin(), all.active.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+}
+
+void check_histories(Cluster& c, bool deferred) {
+  find_bearers(c);
   for (Node* node : c.nodes) {
     if (!node->maintenance && !node_available(node, 0, false, false)) continue;
     for (const auto* h : node->history) {
       if (h->ops.empty()) continue;
-      const auto found = named.find(h->id);
-      if (found == named.end()) continue;
+      const HistoryOfId& all = *h->all;
+      if (all.bearers.empty()) continue;
       const Definition* asked = nullptr;
       bool other_agent = false;
-      for (Resource* r : found->second) {
+      const auto check = [&](Resource* r) {
         // Connections inside bundles wait until their container has a place.
-        if ((c.addresses_by_uname && addresses_by_uname(c, r, node)) != deferred) continue;
+        if ((c.addresses_by_uname && addresses_by_uname(c, r, node)) != deferred) return;
         if (asked != r->def) other_agent = of_other_agent(*(asked = r->def), h->xml);
         check_history(c, r, node, *h, other_agent);
+      };
+      if (all.alike && !of_other_agent(*all.bearers.front()->def, h->xml)) {
+        // Nothing is to be done for those that are elsewhere.
+        auto at = std::lower_bound(all.active.begin(), all.active.end(), node->slot,
+                                   [](const auto& entry, int slot) { return entry.first < slot; });
+        for (; at != all.active.end() && at->first == node->slot; ++at) check(at->second);
+      } else {
+        for (Resource* r : all.bearers) check(r);
       }
     }
   }

@@ -91,10 +91,12 @@ bool order_actions(Action* first, Action* then, std::uint32_t flags);
 void new_colocation(Cluster& c, std::string id, std::string attribute, int score, Resource* dependent,
                     Resource* primary, Role dependent_role, Role primary_role, bool influence);
 Location* new_location(Cluster& c, std::string id, Resource* r, int score, const char* discovery, Node* node);
-void new_ordering(Cluster& c, Resource* first_rsc, std::string first_task, Action* first, Resource* then_rsc,
-                  std::string then_task, Action* then, std::uint32_t flags);
-void order_tasks(Cluster& c, Resource* first, std::string_view first_task, Resource* then,
-                 std::string_view then_task, std::uint32_t flags);
+// Of each side the action, or else the resource and the task.
+void new_ordering(Cluster& c, Resource* first_rsc, Task first_task, Action* first, Resource* then_rsc,
+                  Task then_task, Action* then, std::uint32_t flags);
+void order_tasks(Cluster& c, Resource* first, Task first_task, Resource* then, Task then_task,
+                 std::uint32_t flags);
+Task keep_task(Cluster& c, const std::string& task);
 inline void order_starts(Cluster& c, Resource* a, Resource* b, std::uint32_t f) {
   order_tasks(c, a, "start", b, "start", f);
 }

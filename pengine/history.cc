@@ -85,20 +85,6 @@ HistoryOp parse_op(pugi::xml_node xml) {
           transition_key = a.value();
         else if (name == "last-rc-change")
           op.last_change = parse_int(a.value()).value_or(-1);
-        else if (name == "migrate_source")
-          op.migrate_source = a.value();
-        else if (name == "migrate_target")
-          op.migrate_target = a.value();
-        break;
-      case 16:
-        if (name == "transition-magic")
-          op.magic = a.value();
-        else if (name == "op-force-restart")
-          op.restart_params = a.value();
-        else if (name == "op-secure-digest")
-          op.secure_digest = a.value();
-        else if (name == "op-secure-params")
-          op.secure_params = a.value();
         break;
       case 17:
         if (name == "op-restart-digest") op.restart_digest = a.value();
@@ -132,7 +118,7 @@ int compare_history(const HistoryOp& a, const HistoryOp& b, bool same_node) {
     if (b.last_change >= 0 && a.last_change > b.last_change) return 1;
     return 0;
   }
-  const Magic ma = parse_key(a.magic), mb = parse_key(b.magic);
+  const Magic ma = parse_key(a.magic()), mb = parse_key(b.magic());
   if (!ma.ok || !mb.ok) return a.call_id == -1 ? 1 : -1;
   if (ma.uuid != mb.uuid || ma.transition == mb.transition) return b.call_id == -1 ? -1 : 1;
   if ((ma.transition >= 0 && ma.transition < mb.transition) || mb.transition == -1) return -1;

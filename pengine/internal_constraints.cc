@@ -35,9 +35,8 @@ void primitive(Cluster& c, Resource* r) {
   if (unfence) {
     for (Node* n : nodes) {
       Action* on = fence_op(c, n, "on", true, "", false);
-      new_ordering(c, r, op_key(r->id, "stop", 0), nullptr, nullptr, "", on, kOrdered | kIfOnSameNode);
-      new_ordering(c, nullptr, "", on, r, op_key(r->id, "start", 0), nullptr,
-                   kFirstImpliesSameNodeThen | kIfOnSameNode);
+      new_ordering(c, r, "stop", nullptr, nullptr, "", on, kOrdered | kIfOnSameNode);
+      new_ordering(c, nullptr, "", on, r, "start", nullptr, kFirstImpliesSameNodeThen | kIfOnSameNode);
     }
   }
   if (c.config.placement != Config::Placement::kDefault && !r->utilization.empty())

@@ -20,8 +20,8 @@ const HistoryOp* find_op_on(Cluster& c, const Resource* r, const Node* node, std
   const HistoryOp* found = nullptr;
   for (const auto* h : history_on(c, r, node))
     for (const auto& op : h->ops) {
-      if (op.task != task || (!source.empty() && op.migrate_source != source) ||
-          (!target.empty() && op.migrate_target != target))
+      if (op.task != task || (!source.empty() && op.migrate_source() != source) ||
+          (!target.empty() && op.migrate_target() != target))
         continue;
       if (found) return nullptr;
       found = &op;
@@ -75,7 +75,7 @@ void recover_by_restart(Resource* r) {
 }  // namespace
 
 void migrate_to_succeeded(Cluster& c, Resource* r, Node& node, const HistoryOp& op) {
-  const std::string_view source = op.migrate_source, &target = op.migrate_target;
+  const std::string_view source = op.migrate_source(), target = op.migrate_target();
   if (source.empty() || target.empty() || !same_text(source, node.name)) return;
   Node* target_node = c.find_node(target);
   const bool newer_on_source = non_monitor_after(c, r, &node, op, true);
@@ -111,7 +111,7 @@ void migrate_to_succeeded(Cluster& c, Resource* r, Node& node, const HistoryOp& 
 }
 
 void migrate_to_failed(Cluster& c, Resource* r, Node& node, const HistoryOp& op) {
-  const std::string_view source = op.migrate_source, &target = op.migrate_target;
+  const std::string_view source = op.migrate_source(), target = op.migrate_target();
   if (source.empty() || target.empty() || !same_text(source, node.name)) return;
   r->role = Role::kStarted;
   Node* target_node = c.find_node(target);
@@ -125,7 +125,7 @@ void migrate_to_failed(Cluster& c, Resource* r, Node& node, const HistoryOp& op)
 }
 
 void migrate_from_failed(Cluster& c, Resource* r, Node& node, const HistoryOp& op) {
-  const std::string_view source = op.migrate_source, &target = op.migrate_target;
+  const std::string_view source = op.migrate_source(), target = op.migrate_target();
   if (source.empty() || target.empty() || !same_text(target, node.name)) return;
   r->role = Role::kStarted;
   Node* source_node = c.find_node(source);

@@ -28,6 +28,7 @@ struct Resource;
 struct Action;
 struct ResourceHistory;
 struct HistoryOfId;
+struct InstanceActions;
 struct Ticket;
 struct Cluster;
 
@@ -75,12 +76,12 @@ enum class OnFail : std::uint8_t {
 };
 enum class Requires : std::uint8_t { kNothing, kQuorum, kFencing };
 
-// One node in a table of scores.
+// One node in a table of scores. There are as many as resources times nodes.
 struct Place {
   Node* node = nullptr;
   int score = 0;
   Discovery discovery = Discovery::kAlways;
-  int count = 0;  // Instances of a clone assigned there so far.
+  std::uint16_t count = 0;  // Instances of a clone assigned there so far.
 };
 
 // Node -> Place, ordered by Node::slot.
@@ -135,6 +136,7 @@ struct OpDef {
   bool enabled = true;
   Meta attributes;
   std::vector<NvSet> meta, parameters;
+  mutable std::optional<Meta> known_meta;  // What op_meta() says, when no rule can make it say anything else.
 };
 
 // What an operation would run with, and its digest: the same on every node, if no rule says otherwise.
@@ -219,11 +221,14 @@ enum OrderFlags : std::uint32_t {
   kThenCancelsFirst = 1u << 20,
 };
 
+// What an operation does: "start". The text is a literal, or kept by the cluster (keep_task).
+using Task = std::string_view;
+
 struct Ordering {
   int id = 0;
   Resource *first_rsc = nullptr, *then_rsc = nullptr;
   Action *first = nullptr, *then = nullptr;
-  std::string first_task, then_task;  // Operation keys, used while the action is not known.
+  Task first_task, then_task;  // Of operations without interval; used while the action is not known.
   std::uint32_t flags = 0;
 };
 
@@ -258,6 +263,20 @@ struct ActionFlags {
   bool optional = true, runnable = true, pseudo = false, migratable = false;
 };
 
+// The actions of a collective's instances that one of its own stands for.
+struct InstanceActions {
+  std::uint64_t as_of = 0;                       // Action::changes
+  bool none = false;                             // There are no instances.
+  std::vector<Action*> any;                      // Of each instance the newest.
+  std::vector<std::pair<int, Action*>> by_node;  // Of each instance and node (slot) the newest, by node.
+  // What they amount to, anywhere and on a node, as of Flag::changes.
+  struct Known {
+    std::uint64_t as_of = 0;
+    const Node* node = nullptr;
+    ActionFlags flags;
+  } known[2];
+};
+
 struct Action {
   int id = 0;
   Resource* resource = nullptr;
@@ -278,12 +297,8 @@ struct Action {
   Meta meta, extra;
   int required_runnable_before = 0, runnable_before = 0;
   std::vector<Relation> before, after;
-  // Of a collective: what its instances' actions amount to, anywhere and on a node, as of Flag::changes.
-  struct Known {
-    std::uint64_t as_of = 0;
-    const Node* node = nullptr;
-    ActionFlags flags;
-  } known[2];
+  std::unique_ptr<InstanceActions> instances;            // Of a collective, once asked for.
+  static inline thread_local std::uint64_t changes = 1;  // Of which actions there are, and where.
 };
 
 struct BundleReplica {
@@ -386,12 +401,18 @@ const std::string& history_id(const Resource* r);
 
 // One lrm_rsc_op. There are as many as resources times nodes: the texts are views into the document.
 struct HistoryOp {
-  std::string_view id, key, task, magic, digest;
-  std::string_view restart_digest, restart_params, secure_digest, secure_params;
-  std::string_view migrate_source, migrate_target;
+  std::string_view id, key, task, digest, restart_digest;
   std::int64_t interval_ms = 0, last_change = -1;
   int call_id = -1, rc = 193, target_rc = -1, status = 99;
   pugi::xml_node xml;
+
+  // What few ask for.
+  std::string_view magic() const { return xml.attribute("transition-magic").value(); }
+  std::string_view restart_params() const { return xml.attribute("op-force-restart").value(); }
+  std::string_view secure_digest() const { return xml.attribute("op-secure-digest").value(); }
+  std::string_view secure_params() const { return xml.attribute("op-secure-params").value(); }
+  std::string_view migrate_source() const { return xml.attribute("migrate_source").value(); }
+  std::string_view migrate_target() const { return xml.attribute("migrate_target").value(); }
 };
 // One lrm_resource.
 struct ResourceHistory {
@@ -406,6 +427,9 @@ struct ResourceHistory {
 struct HistoryOfId {
   std::vector<ResourceHistory*> entries;
   Resource *named = nullptr, *first_instance = nullptr;  // Once found: the resource of that id, and ":0".
+  std::vector<Resource*> bearers;                        // Primitives that go by the id.
+  std::vector<std::pair<int, Resource*>> active;         // Those of them that run, by node (slot).
+  bool alike = true;  // The bearers are configured, and all by one definition.
 };
 struct FailedOp {
   HistoryOp op;
@@ -463,8 +487,9 @@ struct Cluster {
   std::map<std::string, std::vector<std::string>, std::less<>> template_users;
   std::unordered_map<std::string, pugi::xml_node> template_xml;
   TextTable<Node*> node_by_name, node_by_id;
-  TextTable<Resource*> resource_by_id;   // "rsc:0" and top-level ids
-  TextTable<Resource*> resource_by_def;  // Configured id -> first instance.
+  std::unordered_map<std::string_view, Resource*> resource_by_id;   // "rsc:0" and top-level ids
+  std::unordered_map<std::string_view, Resource*> resource_by_def;  // Configured id -> first instance.
+  std::set<std::string, std::less<>> tasks;                         // See keep_task().
   std::map<std::string, Action*> singletons;
   std::vector<NvSet> rsc_defaults, op_defaults;
   std::vector<FailedOp> failed_ops;

@@ -232,7 +232,7 @@ void pending(Entry& e, const HistoryOp* last_failure) {
   } else if (e.task == "promote") {
     e.r->role = Role::kPromoted;
   } else if (e.task == "migrate_to" && e.node.unclean) {
-    if (Node* target = e.c.find_node(e.op.migrate_target)) stop_action(e.c, e.r, target, false);
+    if (Node* target = e.c.find_node(e.op.migrate_target())) stop_action(e.c, e.r, target, false);
   }
   if (!e.r->pending_task.empty()) return;
   if (!is_probe_op(e.op)) {

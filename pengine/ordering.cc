@@ -11,7 +11,7 @@ namespace {
 enum class Kind : std::uint8_t { kOptional, kMandatory, kSerialize };
 enum class Symmetry : std::uint8_t { kAsymmetric, kSymmetric, kInverse };
 
-std::string invert(const std::string& task) {
+Task invert(Task task) {
   if (task == "start") return "stop";
   if (task == "stop") return "start";
   if (task == "promote") return "demote";
@@ -52,7 +52,7 @@ Symmetry symmetry_of(Cluster& c, pugi::xml_node xml, Kind kind, const std::strin
   return kind == Kind::kSerialize ? Symmetry::kAsymmetric : Symmetry::kSymmetric;
 }
 
-std::uint32_t flags_for(Kind kind, const std::string& first, Symmetry symmetry) {
+std::uint32_t flags_for(Kind kind, Task first, Symmetry symmetry) {
   // Serialized ones never run at once, in whichever order.
   std::uint32_t flags = kind == Kind::kSerialize ? kSerialize : kOrdered;
   if (kind == Kind::kMandatory) {
@@ -69,7 +69,8 @@ std::uint32_t flags_for(Kind kind, const std::string& first, Symmetry symmetry) 
 }
 
 struct OrderSet {
-  std::string id, action;
+  std::string id;
+  Task action;
   bool sequential = true, require_all = true;
   bool ends_count = false;  // To other sets only its first or last is bound; else each.
   Kind kind = Kind::kMandatory;
@@ -98,7 +99,7 @@ void inside_set(Cluster& c, const OrderSet& set) {
     }
   }
   if (set.symmetry == Symmetry::kAsymmetric || !set.sequential) return;
-  const std::string inverse = invert(set.action);
+  const Task inverse = invert(set.action);
   if (inverse.empty()) return;
   flags = flags_for(set.kind, inverse, Symmetry::kInverse);
   for (std::size_t i = set.refs.size(); i > 1; --i)
@@ -106,7 +107,7 @@ void inside_set(Cluster& c, const OrderSet& set) {
 }
 
 void between_sets(Cluster& c, const OrderSet& a, const OrderSet& b, Kind kind, Symmetry symmetry) {
-  std::string first = a.action, then = b.action;
+  Task first = a.action, then = b.action;
   if (symmetry == Symmetry::kInverse) {
     first = invert(first);
     then = invert(then);
@@ -118,10 +119,9 @@ void between_sets(Cluster& c, const OrderSet& a, const OrderSet& b, Kind kind, S
     Action* any = one_or_more(c, "one-or-more:" + a.id);
     any->min_runnable = true;
     for (Resource* r : a.refs)
-      new_ordering(c, r, op_key(r->id, first, 0), nullptr, nullptr, "", any,
-                   kMinRunnable | kFirstImpliesThenGraphed);
+      new_ordering(c, r, first, nullptr, nullptr, "", any, kMinRunnable | kFirstImpliesThenGraphed);
     for (Resource* r : b.refs)
-      new_ordering(c, nullptr, "", any, r, op_key(r->id, then, 0), nullptr, flags | kUnrunnableFirstBlocks);
+      new_ordering(c, nullptr, "", any, r, then, nullptr, flags | kUnrunnableFirstBlocks);
     return;
   }
   std::vector<Resource*> firsts = a.refs, thens = b.refs;
@@ -138,15 +138,9 @@ bool in_container(const Resource* inner, const Resource* outer) {
   return false;
 }
 
-void store(Cluster& c, Ordering o) {
+void store(Cluster& c, Ordering& o) {
   o.id = c.next_ordering++;
-  c.orderings.push_back(std::move(o));
-}
-
-bool key_is(const std::string& key, std::string_view task) {
-  return key.size() > task.size() + 3 && key.ends_with("_0") &&
-         std::string_view(key).substr(0, key.size() - 2).ends_with(task) &&
-         key[key.size() - 3 - task.size()] == '_';
+  c.orderings.push_back(o);
 }
 
 // What holds for a start or stop holds for the live migration that replaces it.
@@ -154,33 +148,32 @@ void with_migration(Cluster& c, const Ordering& o) {
   Resource *first = o.first_rsc, *then = o.then_rsc;
   if (!first || !then || first == then || in_container(first, then) || in_container(then, first)) return;
   if (!then->migratable) return;
-  auto add = [&](const char* a, const char* b, std::uint32_t flags) {
+  auto add = [&](Task a, Task b, std::uint32_t flags) {
     Ordering n;
     n.first_rsc = first;
     n.then_rsc = then;
-    n.first_task = op_key(first->id, a, 0);
-    n.then_task = op_key(then->id, b, 0);
+    n.first_task = a;
+    n.then_task = b;
     n.flags = flags;
-    store(c, std::move(n));
+    store(c, n);
   };
   const std::uint32_t moved_otherwise = kOrdered | (first->migratable ? kIfFirstUnmigratable : 0u);
-  if (key_is(o.first_task, "start") && key_is(o.then_task, "start")) {
+  if (o.first_task == "start" && o.then_task == "start") {
     if (first->migratable) add("migrate_from", "migrate_to", kOrdered);
     add("start", "migrate_to", moved_otherwise);
-  } else if (key_is(o.first_task, "stop") && key_is(o.then_task, "stop")) {
+  } else if (o.first_task == "stop" && o.then_task == "stop") {
     add("stop", "migrate_to", moved_otherwise);
     if (then->partial_target) add("stop", "migrate_from", moved_otherwise);
-  } else if (key_is(o.first_task, "promote") && key_is(o.then_task, "start")) {
+  } else if (o.first_task == "promote" && o.then_task == "start") {
     add("promote", "migrate_to", kOrdered);
-  } else if (key_is(o.first_task, "demote") && key_is(o.then_task, "stop")) {
+  } else if (o.first_task == "demote" && o.then_task == "stop") {
     add("demote", "migrate_to", kOrdered);
     if (then->partial_target) add("demote", "migrate_from", kOrdered);
   }
 }
 
 void simple_order(Cluster& c, const std::string& id, pugi::xml_node xml, Resource* first, Resource* then,
-                  const std::string& first_action, const std::string& then_action, Kind kind,
-                  Symmetry symmetry) {
+                  Task first_action, Task then_action, Kind kind, Symmetry symmetry) {
   const std::uint32_t flags = flags_for(kind, first_action, symmetry);
   int minimum = 0;
   if (is_clone(first)) {
@@ -195,15 +188,14 @@ void simple_order(Cluster& c, const std::string& id, pugi::xml_node xml, Resourc
     met->required_runnable_before = minimum;
     met->min_runnable = true;
     for (auto* instance : first->children)
-      new_ordering(c, instance, op_key(instance->id, first_action, 0), nullptr, nullptr, "", met,
+      new_ordering(c, instance, first_action, nullptr, nullptr, "", met,
                    kMinRunnable | kFirstImpliesThenGraphed);
-    new_ordering(c, nullptr, "", met, then, op_key(then->id, then_action, 0), nullptr,
-                 flags | kUnrunnableFirstBlocks);
+    new_ordering(c, nullptr, "", met, then, then_action, nullptr, flags | kUnrunnableFirstBlocks);
   } else {
     order_tasks(c, first, first_action, then, then_action, flags);
   }
   if (symmetry != Symmetry::kSymmetric) return;
-  const std::string a = invert(then_action), b = invert(first_action);
+  const Task a = invert(then_action), b = invert(first_action);
   if (a.empty() || b.empty()) {
     c.warning(fmt::format("Cannot invert constraint '{}' (please specify inverse manually)", id));
     return;
@@ -213,8 +205,10 @@ void simple_order(Cluster& c, const std::string& id, pugi::xml_node xml, Resourc
 
 }  // namespace
 
-void new_ordering(Cluster& c, Resource* first_rsc, std::string first_task, Action* first, Resource* then_rsc,
-                  std::string then_task, Action* then, std::uint32_t flags) {
+Task keep_task(Cluster& c, const std::string& task) { return *c.tasks.insert(task).first; }
+
+void new_ordering(Cluster& c, Resource* first_rsc, Task first_task, Action* first, Resource* then_rsc,
+                  Task then_task, Action* then, std::uint32_t flags) {
   if ((first_task.empty() && !first) || (then_task.empty() && !then)) return;
   Ordering o;
   o.flags = flags;
@@ -222,17 +216,15 @@ void new_ordering(Cluster& c, Resource* first_rsc, std::string first_task, Actio
   o.then_rsc = then_rsc ? then_rsc : then ? then->resource : nullptr;
   o.first = first;
   o.then = then;
-  o.first_task = first_task.empty() && first ? std::string(first->key) : std::move(first_task);
-  o.then_task = then_task.empty() && then ? std::string(then->key) : std::move(then_task);
-  store(c, std::move(o));
-  with_migration(c, c.orderings.back());
+  o.first_task = first_task.empty() ? Task(first->task) : first_task;
+  o.then_task = then_task.empty() ? Task(then->task) : then_task;
+  store(c, o);
+  with_migration(c, o);
 }
 
-void order_tasks(Cluster& c, Resource* first, std::string_view first_task, Resource* then,
-                 std::string_view then_task, std::uint32_t flags) {
-  if (!first || !then) return;
-  new_ordering(c, first, op_key(first->id, first_task, 0), nullptr, then, op_key(then->id, then_task, 0),
-               nullptr, flags);
+void order_tasks(Cluster& c, Resource* first, Task first_task, Resource* then, Task then_task,
+                 std::uint32_t flags) {
+  if (first && then) new_ordering(c, first, first_task, nullptr, then, then_task, nullptr, flags);
 }
 
 void unpack_ordering(Cluster& c, pugi::xml_node xml) {
@@ -242,8 +234,8 @@ void unpack_ordering(Cluster& c, pugi::xml_node xml) {
   const std::string inherited = xml.attribute("symmetrical").value();
   if (*xml.attribute("first").value()) {
     const std::string first_id = xml.attribute("first").value(), then_id = xml.attribute("then").value();
-    std::string first_action = xml.attribute("first-action").value(),
-                then_action = xml.attribute("then-action").value();
+    Task first_action = keep_task(c, xml.attribute("first-action").value()),
+         then_action = keep_task(c, xml.attribute("then-action").value());
     if (first_action.empty()) first_action = "start";
     if (then_action.empty()) then_action = first_action;
     const auto firsts = resolve(c, first_id, id), thens = resolve(c, then_id, id);
@@ -259,7 +251,7 @@ void unpack_ordering(Cluster& c, pugi::xml_node xml) {
   for (auto set_xml : xml.children("resource_set")) {
     OrderSet set;
     set.id = set_xml.attribute("id").value();
-    set.action = set_xml.attribute("action").value();
+    set.action = keep_task(c, set_xml.attribute("action").value());
     if (set.action.empty()) set.action = "start";
     set.sequential = !is_false(set_xml.attribute("sequential").value());
     set.ends_count = is_true(set_xml.attribute("sequential").value());

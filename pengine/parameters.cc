@@ -142,10 +142,6 @@ Meta digest_parameters(Cluster& c, Resource* r, const Node* node, const std::str
 
 namespace {
 
-bool any_rules(const std::vector<NvSet>& sets) {
-  return std::any_of(sets.begin(), sets.end(), [](const NvSet& s) { return !s.rules.empty(); });
-}
-
 bool names_uname(const std::vector<NvSet>& sets) {
   return std::any_of(sets.begin(), sets.end(), [](const NvSet& s) {
     return std::any_of(s.pairs.begin(), s.pairs.end(),
@@ -189,18 +185,18 @@ const std::string& subset_digest(KnownDigest& d, std::string_view names) {
 
 // Saved configurations have their passwords masked. When only those can differ, nothing changed.
 bool only_hidden_differ(const Resource& r, const HistoryOp& op, const Meta& all) {
-  if (op.secure_digest.empty()) return false;
+  if (op.secure_digest().empty()) return false;
   const bool masked = std::any_of(all.begin(), all.end(), [&](const auto& p) {
     return !p.second.empty() && p.second.find_first_not_of('*') == std::string::npos &&
-           listed(op.secure_params, p.first);
+           listed(op.secure_params(), p.first);
   });
   if (!masked) return false;
-  Meta open = digest_subset(all, op.secure_params, false);
-  if (digest(open) == op.secure_digest) return true;
+  Meta open = digest_subset(all, op.secure_params(), false);
+  if (digest(open) == op.secure_digest()) return true;
   if (r.fence_device) open.erase_if([](const auto& p) { return p.first.starts_with("pcmk_"); });
-  if (digest(open) == op.secure_digest) return true;
+  if (digest(open) == op.secure_digest()) return true;
   open.erase("CRM_meta_timeout");
-  return digest(open) == op.secure_digest;
+  return digest(open) == op.secure_digest();
 }
 
 }  // namespace
@@ -223,7 +219,7 @@ ParameterChange compare_parameters(Cluster& c, Resource* r, Node* node, const Hi
   if (only_hidden_differ(*r, op, now.parameters)) return ParameterChange::kNone;
   if (!op.restart_digest.empty()) {
     const bool listed = static_cast<bool>(op.xml.attribute("op-force-restart"));
-    if ((listed ? subset_digest(now, op.restart_params) : now.digest) != op.restart_digest)
+    if ((listed ? subset_digest(now, op.restart_params()) : now.digest) != op.restart_digest)
       return ParameterChange::kRestart;
   }
   if (op.digest.empty()) return ParameterChange::kUnknown;

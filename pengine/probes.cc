@@ -54,8 +54,8 @@ bool probe_primitive(Cluster& c, Resource* r, Node* node) {
   std::uint32_t flags = kOrdered;
   if (!is_clone(whole)) whole = r;
   if (!probe->runnable && whole->running_on.empty()) flags |= kUnrunnableFirstBlocks;
-  new_ordering(c, r, "", probe, whole, op_key(whole->id, "start", 0), nullptr, flags);
-  new_ordering(c, r, "", probe, whole, op_key(whole->id, "reload-agent", 0), nullptr, kOrdered);
+  new_ordering(c, r, "", probe, whole, "start", nullptr, flags);
+  new_ordering(c, r, "", probe, whole, "reload-agent", nullptr, kOrdered);
   return true;
 }
 
@@ -70,17 +70,25 @@ bool probe_clone(Cluster& c, Resource* r, Node* node) {
     const Place* p = r->allowed.find(node);
     if (!p || p->discovery != Discovery::kExclusive) return false;
   }
-  std::vector<Resource*> list = r->children;
-  std::stable_sort(list.begin(), list.end(),
-                   [](const Resource* a, const Resource* b) { return a->instance < b->instance; });
-  if (r->unique) return create_probes_of(c, list, node);
-  if (list.empty()) return false;
-  // One instance stands for all: that which was probed there, or will run there, if any.
-  for (auto* instance : list)
-    if (known_there(instance, node)) return create_probe(c, instance, node);
-  for (auto* instance : list)
-    if (node_of(instance, Where::kAssigned) == node) return create_probe(c, instance, node);
-  return create_probe(c, list.front(), node);
+  const auto before = [](const Resource* a, const Resource* b) { return a->instance < b->instance; };
+  if (r->unique) {
+    std::vector<Resource*> list = r->children;
+    std::stable_sort(list.begin(), list.end(), before);
+    return create_probes_of(c, list, node);
+  }
+  if (r->children.empty()) return false;
+  // One instance stands for all: that which was probed there, or will run there, if any; of several the one
+  // with the lowest number.
+  const auto first_that = [&](auto is) {
+    Resource* found = nullptr;
+    for (auto* instance : r->children)
+      if ((!found || before(instance, found)) && is(instance)) found = instance;
+    return found;
+  };
+  Resource* one = first_that([&](const Resource* i) { return known_there(i, node); });
+  if (!one) one = first_that([&](const Resource* i) { return node_of(i, Where::kAssigned) == node; });
+  if (!one) one = first_that([](const Resource*) { return true; });
+  return create_probe(c, one, node);
 }
 
 bool probe_bundle(Cluster& c, Resource* r, Node* node) {
@@ -95,16 +103,15 @@ bool probe_bundle(Cluster& c, Resource* r, Node* node) {
           if (&other == &replica) continue;
           if (Action* probe = find_action(replica.container->actions,
                                           op_key(replica.container->id, "monitor", 0), "", node))
-            new_ordering(c, replica.container, "", probe, other.container,
-                         op_key(other.container->id, "start", 0), nullptr, kOrdered | kIfOnSameNode);
+            new_ordering(c, replica.container, "", probe, other.container, "start", nullptr,
+                         kOrdered | kIfOnSameNode);
         }
     }
     if (replica.remote && create_probe(c, replica.remote, node)) {
       any = true;
       if (Action* probe =
               find_action(replica.remote->actions, op_key(replica.remote->id, "monitor", 0), "", node))
-        new_ordering(c, replica.container, op_key(replica.container->id, "start", 0), nullptr, replica.remote,
-                     "", probe, kNestedRemoteProbe);
+        new_ordering(c, replica.container, "start", nullptr, replica.remote, "", probe, kNestedRemoteProbe);
     }
   }
   return any;
@@ -236,10 +243,10 @@ bool probe_before(const Action* probe, const Action* then) {
 // What waits for a stop waits for the probe that might find out that there is something to stop.
 void probe_as_stop(const Ordering& o) {
   if (o.flags == kNone || !o.first_rsc || o.first_rsc == o.then_rsc) return;
-  if (o.first ? o.first->task != "stop" : !o.first_task.ends_with("_stop_0")) return;
+  if (o.first ? o.first->task != "stop" : o.first_task != "stop") return;
   // Inside a container that stops: it may be probed only after the container has started again.
   if (o.then_rsc && o.first_rsc->container == o.then_rsc &&
-      (o.then ? o.then->task == "stop" : o.then_task.ends_with("_stop_0")))
+      (o.then ? o.then->task == "stop" : o.then_task == "stop"))
     return;
   std::uint32_t flags = kOrdered | (o.flags & (kIfFirstUnmigratable | kIfOnSameNode));
   if (o.flags == kIfRequiredOnSameNode || o.flags == kIfOnSameNodeOrTarget) flags = o.flags;
@@ -251,7 +258,7 @@ void probe_as_stop(const Ordering& o) {
     thens = {o.then};
   } else if (o.then_rsc) {
     for (Action* a : o.then_rsc->actions)
-      if (a->key == o.then_task) thens.push_back(a);
+      if (is_op_key(a->key, o.then_rsc->id, o.then_task)) thens.push_back(a);
   }
   for (Action* probe : probes)
     for (Action* then : thens)

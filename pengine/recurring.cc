@@ -47,7 +47,7 @@ void for_active(Cluster& c, Resource* r, Action* start, Node* node, const OpDef&
       after = r->next_role == Role::kUnpromoted ? "demote"
               : r->next_role == Role::kStopped  ? "stop"
                                                 : nullptr;
-    if (after) new_ordering(c, r, "", cancel, r, op_key(r->id, after, 0), nullptr, kUnrunnableFirstBlocks);
+    if (after) new_ordering(c, r, "", cancel, r, after, nullptr, kUnrunnableFirstBlocks);
     return;
   }
   Action* mon = make_action(c, r, key, op.name, node, optional);
@@ -58,21 +58,19 @@ void for_active(Cluster& c, Resource* r, Action* start, Node* node, const OpDef&
   if (r->next_role == Role::kPromoted) mon->meta["op_target_rc"] = "8";
   if (!r->managed) return;
   constexpr std::uint32_t kAfter = kFirstImpliesThen | kUnrunnableFirstBlocks;
-  new_ordering(c, r, op_key(r->id, "start", 0), nullptr, nullptr, "", mon, kAfter);
-  new_ordering(c, r, op_key(r->id, "reload-agent", 0), nullptr, nullptr, "", mon, kAfter);
+  new_ordering(c, r, "start", nullptr, nullptr, "", mon, kAfter);
+  new_ordering(c, r, "reload-agent", nullptr, nullptr, "", mon, kAfter);
   if (r->next_role == Role::kPromoted)
-    new_ordering(c, r, op_key(r->id, "promote", 0), nullptr, nullptr, "", mon,
-                 kOrdered | kUnrunnableFirstBlocks);
+    new_ordering(c, r, "promote", nullptr, nullptr, "", mon, kOrdered | kUnrunnableFirstBlocks);
   else if (r->role == Role::kPromoted)
-    new_ordering(c, r, op_key(r->id, "demote", 0), nullptr, nullptr, "", mon,
-                 kOrdered | kUnrunnableFirstBlocks);
+    new_ordering(c, r, "demote", nullptr, nullptr, "", mon, kOrdered | kUnrunnableFirstBlocks);
 }
 
 void cancel_if_running(Cluster& c, Resource* r, Node* node, const OpDef& op, const std::string& key) {
   if (exact(r, key, node).empty()) return;
   Action* cancel = new_cancel(c, r, op.name, op.interval_ms, node);
   if (r->next_role == Role::kStarted || r->next_role == Role::kUnpromoted)
-    new_ordering(c, r, "", cancel, r, op_key(r->id, "start", 0), nullptr, kUnrunnableFirstBlocks);
+    new_ordering(c, r, "", cancel, r, "start", nullptr, kUnrunnableFirstBlocks);
 }
 
 void for_inactive(Cluster& c, Resource* r, Node* node, const OpDef& op, const std::string& key) {
@@ -90,8 +88,7 @@ void for_inactive(Cluster& c, Resource* r, Node* node, const OpDef& op, const st
       if (!stop->optional) mon->optional = mon->optional && stop->optional;
       if (!stop->runnable) mon->runnable = false;
       if (r->managed)
-        new_ordering(c, r, op_key(r->id, "stop", 0), stop, nullptr, "", mon,
-                     kFirstImpliesThen | kUnrunnableFirstBlocks);
+        new_ordering(c, r, "stop", stop, nullptr, "", mon, kFirstImpliesThen | kUnrunnableFirstBlocks);
     }
     if (!other->online || other->unclean) mon->runnable = false;
   }
@@ -135,7 +132,7 @@ void cancel_recurring(Cluster& c, Resource* r, const std::string& call_id, const
   Action* a = new_cancel(c, r, task, interval_ms, const_cast<Node*>(node));
   a->meta["call-id"] = call_id;
   set_reason(a, reason, true);
-  new_ordering(c, r, op_key(r->id, "stop", 0), nullptr, r, "", a, kOrdered);
+  new_ordering(c, r, "stop", nullptr, r, "", a, kOrdered);
 }
 
 void reschedule_recurring(Cluster& c, Resource* r, const std::string& task, std::int64_t interval_ms,

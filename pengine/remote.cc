@@ -25,13 +25,12 @@ Link link_of(const Node* node) {
 }
 
 void start_then(Cluster& c, Resource* first, Action* then, std::uint32_t extra) {
-  new_ordering(c, first, op_key(first->id, "start", 0), nullptr, then->resource, "", then,
+  new_ordering(c, first, "start", nullptr, then->resource, "", then,
                kGuestAllowed | kUnrunnableFirstBlocks | extra);
 }
 
 void then_stop(Cluster& c, Action* first, Resource* then, std::uint32_t extra) {
-  new_ordering(c, first->resource, "", first, then, op_key(then->id, "stop", 0), nullptr,
-               kGuestAllowed | extra);
+  new_ordering(c, first->resource, "", first, then, "stop", nullptr, kGuestAllowed | extra);
 }
 
 // What migrates to or from the node has the connection up, as what stops there has.
@@ -92,8 +91,7 @@ void order_remote_connections(Cluster& c) {
   for (Action* a : actions) {
     if (!a->resource) continue;
     if (a->resource->is_remote_connection && a->task == "clear_failcount") {
-      new_ordering(c, a->resource, "", a, a->resource, op_key(a->resource->id, "start", 0), nullptr,
-                   kOrdered);
+      new_ordering(c, a->resource, "", a, a->resource, "start", nullptr, kOrdered);
       continue;
     }
     if (!a->node || !is_guest_or_remote(a->node) || a->pseudo) continue;
@@ -102,7 +100,7 @@ void order_remote_connections(Cluster& c) {
     if (a->task == "start")
       for (Action* other : a->resource->actions)
         if (other->node && other->node != a->node && other->task == "stop")
-          new_ordering(c, remote, op_key(remote->id, "start", 0), nullptr, a->resource, "", other, kOrdered);
+          new_ordering(c, remote, "start", nullptr, a->resource, "", other, kOrdered);
     if (remote->container)
       over_guest(c, a);
     else

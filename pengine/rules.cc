@@ -485,6 +485,10 @@ void parse_sets(xml_node parent, std::string_view tag, std::vector<NvSet>& out) 
   }
 }
 
+bool any_rules(const std::vector<NvSet>& sets) {
+  return std::any_of(sets.begin(), sets.end(), [](const NvSet& s) { return !s.rules.empty(); });
+}
+
 void evaluate_sets(const std::vector<NvSet>& sets, const RuleInput& in, AttributeMap& out, bool overwrite,
                    std::string_view first_id) {
   if (sets.empty()) return;
@@ -505,7 +509,7 @@ void evaluate_sets(const std::vector<NvSet>& sets, const RuleInput& in, Attribut
       continue;
     for (const auto& [name, value] : s->pairs) {
       if (overwrite) {
-        if (!seen.emplace(name, value).second) continue;
+        if (!seen.emplace(name, value)) continue;
         if (value == "#default")
           out.erase(name);
         else

@@ -56,6 +56,7 @@ struct NvSet {
   std::vector<Rule> rules;
   std::vector<std::pair<std::string, std::string>> pairs;
 };
+bool any_rules(const std::vector<NvSet>& sets);
 // Appends the sets below `parent` with the given tag, id-refs followed.
 void parse_sets(pugi::xml_node parent, std::string_view tag, std::vector<NvSet>& out);
 // The pairs that hold, first come first served: by score, then in order. What `out` has already stays, unless

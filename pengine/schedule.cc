@@ -16,7 +16,7 @@ void forget_failures_of_removed(Cluster& c) {
     for (Node* node : c.nodes) {
       if (!node->online || fail_count(c, node, r, kFailEffective) == 0) continue;
       Action* clear = clear_fail_count(c, r, node, "it is orphaned");
-      new_ordering(c, r, "", clear, r, op_key(r->id, "stop", 0), nullptr, kOrdered);
+      new_ordering(c, r, "", clear, r, "stop", nullptr, kOrdered);
     }
   }
 }

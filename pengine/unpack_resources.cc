@@ -9,7 +9,26 @@
 
 namespace systole::pengine::engine {
 
+namespace {
+// An instance of the same clone, or the same member of another instance, that was read already.
+const Resource* twin_of(const Resource& r) {
+  const Resource* parent = r.parent;
+  if (is_clone(parent)) {
+    const Resource* first = parent->children.empty() ? nullptr : parent->children.front();
+    return first && first->def == r.def ? first : nullptr;
+  }
+  if (!is_group(parent) || !is_clone(parent->parent) || parent->parent->children.empty()) return nullptr;
+  for (const auto* member : parent->parent->children.front()->children)
+    if (member->def == r.def) return member;
+  return nullptr;
+}
+}  // namespace
+
 void unpack_meta(Cluster& c, Resource& r) {
+  if (const Resource* twin = twin_of(r)) {
+    r.meta = twin->meta;
+    return;
+  }
   const RuleInput in = rule_input(c, r);
   r.meta.reserve(12);
   for (const auto& [name, value] : r.def->attributes)
@@ -194,11 +213,10 @@ Resource* create_resource(Cluster& c, Definition* def, Resource* parent, const s
   note_parameters(*def);
   c.addresses_by_uname |= def->address_by_uname;
   unpack_meta(c, r);
-  r.meta["id"] = id;
   unpack_options(c, r);
   for (const auto& op : def->operations) r.ops.push_back(&op);
-  c.resource_by_id.emplace(id, &r);
-  c.resource_by_def.emplace(def->id, &r);
+  c.resource_by_id.try_emplace(r.id, &r);
+  c.resource_by_def.try_emplace(def->id, &r);
   evaluate_sets(def->utilization, rule_input(c), r.utilization);
   if (r.variant == Variant::kGroup) {
     r.ordered = is_true(meta_or(r.meta, "ordered", "true"));
@@ -324,8 +342,6 @@ Resource* create_clone_instance(Cluster& c, Resource* clone, int number, bool re
   child->instance = number;
   if (removed) mark_removed(child);
   clone->children.push_back(child);
-  child->meta["clone"] = std::to_string(number);
-  for (auto* grand : child->children) grand->meta["clone"] = std::to_string(number);
   return child;
 }
 

@@ -74,9 +74,10 @@ ActionFlags group_flags(Cluster& c, Action* a, const Node* node) {
   return f;
 }
 
-ActionFlags collective_flags(Cluster& c, Action* a, const Node* node) {
-  ActionFlags f{true, true, true};
-  bool any = false;
+// The actions of the instances that the collective's stands for.
+void find_instance_actions(const Action* a, InstanceActions& found) {
+  found.any.clear();
+  found.by_node.clear();
   const Resource* r = a->resource;
   std::vector<Resource*> containers;
   const std::vector<Resource*>* instances = &r->children;
@@ -90,17 +91,46 @@ ActionFlags collective_flags(Cluster& c, Action* a, const Node* node) {
       instances = &containers;
     }
   }
-  if (instances->empty()) return {true, false, true};
+  found.none = instances->empty();
+  if (found.none) return;
   const std::string task = original_task(a, is_bundle(r) || is_primitive(instances->front()));
   for (auto* instance : *instances) {
-    Action* ia = find_action(instance->actions, "", task, is_primitive(instance) ? node : nullptr);
-    if (!ia) continue;
+    const auto first = static_cast<std::ptrdiff_t>(found.by_node.size());
+    bool newest = true;
+    for (std::size_t i = instance->actions.size(); i-- > 0;) {
+      Action* ia = instance->actions[i];
+      if (ia->task != task) continue;
+      if (newest) found.any.push_back(ia);
+      newest = false;
+      if (!ia->node || !is_primitive(instance)) continue;
+      const int slot = ia->node->slot;
+      if (std::none_of(found.by_node.begin() + first, found.by_node.end(),
+                       [slot](const auto& entry) { return entry.first == slot; }))
+        found.by_node.emplace_back(slot, ia);
+    }
+  }
+  std::stable_sort(found.by_node.begin(), found.by_node.end(),
+                   [](const auto& x, const auto& y) { return x.first < y.first; });
+}
+
+ActionFlags collective_flags(Cluster& c, Action* a, const InstanceActions& instances, const Node* node) {
+  if (instances.none) return {true, false, true};
+  ActionFlags f{true, true, true};
+  bool any = false;
+  const auto count = [&](Action* ia) {
     const ActionFlags mf = action_flags(c, ia, node);
     if (f.optional && !mf.optional) {
       f.optional = false;
       a->optional = false;
     }
     any |= mf.runnable;
+  };
+  if (node && !instances.any.empty() && is_primitive(instances.any.front()->resource)) {
+    auto at = std::lower_bound(instances.by_node.begin(), instances.by_node.end(), node->slot,
+                               [](const auto& entry, int slot) { return entry.first < slot; });
+    for (; at != instances.by_node.end() && at->first == node->slot; ++at) count(at->second);
+  } else {
+    for (Action* ia : instances.any) count(ia);
   }
   if (!any) {
     f.runnable = false;
@@ -405,9 +435,15 @@ ActionFlags action_flags(Cluster& c, Action* a, const Node* node) {
   Resource* r = a->resource;
   if (!r || is_primitive(r)) return {a->optional, a->runnable, a->pseudo, a->migratable};
   if (is_group(r)) return group_flags(c, a, node);
-  Action::Known& known = a->known[node ? 1 : 0];
+  if (!a->instances) a->instances = std::make_unique<InstanceActions>();
+  InstanceActions& instances = *a->instances;
+  if (instances.as_of != Action::changes) {
+    find_instance_actions(a, instances);
+    instances.as_of = Action::changes;
+  }
+  InstanceActions::Known& known = instances.known[node ? 1 : 0];
   if (known.as_of != Flag::changes || known.node != node) {
-    known.flags = collective_flags(c, a, node);
+    known.flags = collective_flags(c, a, instances, node);
     known.node = node;
     known.as_of = Flag::changes;
   }
@@ -493,37 +529,48 @@ void mark_blocked(Cluster& c, Resource* r, const char* task, const Resource* bec
   for (auto* child : r->children) mark_blocked(c, child, task, because_of);
 }
 
-std::vector<Action*> by_task(Resource* r, const std::string& key) {
-  std::vector<Action*> out;
-  auto collect = [&](const std::string& k) {
-    for (Action* a : r->actions)
-      if (a->key == k) out.push_back(a);
-  };
-  collect(key);
-  return out;
+// All of the resource's actions that do the task, without interval. None may be made meanwhile.
+template <class Visit>
+void each_of(const Resource* r, Task task, Visit visit) {
+  for (Action* a : r->actions)
+    if (is_op_key(a->key, r->id, task)) visit(a);
 }
 
-std::string task_of(const std::string& key) {
-  const auto last = key.rfind('_');
-  if (last == std::string::npos || last == 0) return {};
-  static constexpr std::string_view kTwoWords[] = {"migrate_to", "migrate_from", "clear_failcount",
-                                                   "lrm_delete"};
-  const std::string_view head = std::string_view(key).substr(0, last);
-  for (auto two : kTwoWords)
-    if (head.ends_with(two)) return std::string(two);
-  const auto before = head.rfind('_');
-  return std::string(before == std::string_view::npos ? head : head.substr(before + 1));
-}
-
-void order_after(Action* first, Resource* then_rsc, const Ordering& o) {
+void order_after(Action* first, const Ordering& o) {
   std::uint32_t flags = o.flags;
-  std::vector<Action*> thens;
+  if (first->resource == o.then_rsc && first->migration_abort) flags &= ~kFirstImpliesThen;
   if (o.then)
-    thens = {o.then};
+    order_actions(first, o.then, flags);
   else
-    thens = by_task(then_rsc, o.then_task);
-  if (first->resource == then_rsc && first->migration_abort) flags &= ~kFirstImpliesThen;
-  for (Action* then : thens) order_actions(first, then, flags);
+    each_of(o.then_rsc, o.then_task, [&](Action* then) { order_actions(first, then, flags); });
+}
+
+// The order's first action has to be there even if nothing else asks for it, but for what cannot happen.
+Action* first_in_spite(Cluster& c, const Ordering& o) {
+  if (o.first_rsc == o.then_rsc) return nullptr;
+  const Role role = role_of(o.first_rsc, true);
+  if (role == Role::kStopped && o.first_task == "stop") return nullptr;
+  if (role == Role::kUnpromoted && o.first_task == "demote") return nullptr;
+  const std::string task(o.first_task);
+  return make_action(c, o.first_rsc, op_key(o.first_rsc->id, task, 0), task, nullptr, true);
+}
+
+void apply_ordering(Cluster& c, const Ordering& o) {
+  const auto first_is = [&](Action* first) {
+    if (o.then_rsc)
+      order_after(first, o);
+    else if (o.then)
+      order_actions(first, o.then, o.flags);
+  };
+  if (o.first) return first_is(o.first);
+  if (!o.first_rsc) return;
+  bool any = false;
+  each_of(o.first_rsc, o.first_task, [&](Action* first) {
+    any = true;
+    first_is(first);
+  });
+  if (any) return;
+  if (Action* first = first_in_spite(c, o)) first_is(first);
 }
 
 }  // namespace
@@ -548,38 +595,7 @@ void block_colocation_dependents(Cluster& c, Action* a) {
 
 void apply_orderings(Cluster& c) {
   // As they were made: what only a later one brings into being is none of an earlier one's business.
-  for (std::size_t i = 0; i < c.orderings.size(); ++i) {
-    const Ordering& o = c.orderings[i];
-    if (!o.first_rsc) {
-      if (!o.first) continue;
-      if (o.then)
-        order_actions(o.first, o.then, o.flags);
-      else if (o.then_rsc)
-        order_after(o.first, o.then_rsc, o);
-      continue;
-    }
-    std::vector<Action*> firsts;
-    if (o.first)
-      firsts = {o.first};
-    else
-      firsts = by_task(o.first_rsc, o.first_task);
-    if (firsts.empty() && o.first_rsc == o.then_rsc) continue;
-    if (firsts.empty()) {
-      const std::string task = task_of(o.first_task);
-      const Role role = role_of(o.first_rsc, true);
-      if (role == Role::kStopped && task == "stop") continue;
-      if (role == Role::kUnpromoted && task == "demote") continue;
-      if (o.first_task.empty()) continue;
-      const std::string key = op_key(o.first_rsc->id, task, 0);
-      firsts = {make_action(c, o.first_rsc, key, task, nullptr, true)};
-    }
-    for (Action* first : firsts) {
-      if (o.then_rsc)
-        order_after(first, o.then_rsc, o);
-      else if (o.then)
-        order_actions(first, o.then, o.flags);
-    }
-  }
+  for (std::size_t i = 0; i < c.orderings.size(); ++i) apply_ordering(c, c.orderings[i]);
   auto drain = [&] {
     for (int guard = 0; !c.update_again.empty() && guard < 100000; ++guard) {
       Action* a = c.update_again.back();

@@ -29,14 +29,18 @@ int compare_capacity(const Cluster&, const Node* a, const Node* b) {
 
 void consume_utilization(Node* node, const Resource* r) {
   for (const auto& [name, value] : r->utilization)
-    if (auto it = node->utilization.find(name); it != node->utilization.end())
-      it->second = std::to_string(number(it->second) - number(value));
+    if (node->utilization.contains(name)) {
+      std::string& left = node->utilization[name];
+      left = std::to_string(number(left) - number(value));
+    }
 }
 
 void release_utilization(Node* node, const Resource* r) {
   for (const auto& [name, value] : r->utilization)
-    if (auto it = node->utilization.find(name); it != node->utilization.end())
-      it->second = std::to_string(number(it->second) + number(value));
+    if (node->utilization.contains(name)) {
+      std::string& left = node->utilization[name];
+      left = std::to_string(number(left) + number(value));
+    }
 }
 
 namespace {
@@ -148,12 +152,10 @@ Action* load_stopped(Cluster& c, Node* node) {
 
 void create_utilization_constraints(Cluster& c, Resource* r, const std::vector<Node*>& allowed) {
   for (Node* current : r->running_on)
-    new_ordering(c, r, op_key(r->id, "stop", 0), nullptr, nullptr, "", load_stopped(c, current),
-                 kIfOnSameNodeOrTarget);
+    new_ordering(c, r, "stop", nullptr, nullptr, "", load_stopped(c, current), kIfOnSameNodeOrTarget);
   for (Node* next : allowed)
     for (const char* task : {"start", "migrate_to"})
-      new_ordering(c, nullptr, "", load_stopped(c, next), r, op_key(r->id, task, 0), nullptr,
-                   kIfOnSameNodeOrTarget);
+      new_ordering(c, nullptr, "", load_stopped(c, next), r, task, nullptr, kIfOnSameNodeOrTarget);
 }
 
 }  // namespace systole::pengine::engine
