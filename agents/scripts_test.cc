@@ -1,4 +1,5 @@
 // The script agents and everybody's metadata, as the executor runs them.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>

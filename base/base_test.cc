@@ -1,7 +1,11 @@
 // The production ports against the real world: loopback sockets, temporary files.
+#include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "base/asio_runtime.h"
 #include "base/log.h"
@@ -55,6 +59,36 @@ TEST(AsioRuntime, ManyDatagramsAtOnceArriveAsTheyWereSent) {
   runtime.run();
   EXPECT_EQ(got[0], sent);
   EXPECT_EQ(got[1], sent);
+}
+
+TEST(AsioRuntime, TasksOfOtherThreadsRunOnTheLoopInTheOrderOfEach) {
+  constexpr std::size_t kThreads = 3, kTasks = 3000;
+  AsioRuntime runtime;
+  std::vector<std::size_t> done[kThreads];  // The loop's alone.
+  std::size_t all = 0, elsewhere = 0;
+  std::atomic<bool> began{false};
+  std::vector<std::thread> threads;
+  for (auto& mine : done) {
+    threads.emplace_back([&] {
+      while (!began) std::this_thread::yield();
+      for (std::size_t i = 0; i < kTasks; ++i) {
+        runtime.timers().post([&, i, poster = std::this_thread::get_id()] {
+          elsewhere += std::this_thread::get_id() == poster ? 1 : 0;
+          mine.push_back(i);
+          if (++all == kThreads * kTasks) runtime.stop();
+        });
+      }
+    });
+  }
+  runtime.timers().post([&] { began = true; });
+  runtime.timers().after(Seconds(20), [&] { runtime.stop(); });
+  runtime.run();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(elsewhere, 0U);
+  for (const auto& mine : done) {
+    EXPECT_EQ(mine.size(), kTasks);
+    EXPECT_TRUE(std::is_sorted(mine.begin(), mine.end()));
+  }
 }
 
 TEST(AsioRuntime, SaysWhichPeerRefused) {

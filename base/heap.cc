@@ -9,7 +9,7 @@
 
 namespace systole {
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 void prepare_heap(std::size_t) {}  // It has a heap of its own.
 #else
 void prepare_heap(std::size_t expected) {

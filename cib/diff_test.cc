@@ -1,4 +1,6 @@
 // Patches between random documents, and what apply() makes of patches by hand.
+#include <gtest/gtest.h>
+
 #include <cstring>
 #include <random>
 

@@ -1,6 +1,8 @@
 // What is taken as a document, what is refused and with what position, and how it looks when written.
 #include "cib/document.h"
 
+#include <gtest/gtest.h>
+
 #include "cib/schema.h"
 
 namespace systole::cib {

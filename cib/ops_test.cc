@@ -1,6 +1,8 @@
 // What the operations of cibadmin do to a document.
 #include "cib/ops.h"
 
+#include <gtest/gtest.h>
+
 #include "cib/schema.h"
 
 namespace systole::cib {

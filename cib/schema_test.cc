@@ -1,6 +1,8 @@
 // Which configurations are refused, and with what words.
 #include "cib/schema.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>

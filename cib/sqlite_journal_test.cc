@@ -2,6 +2,7 @@
 // aside and survived.
 #include "cib/sqlite_journal.h"
 
+#include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

@@ -1,5 +1,7 @@
 // Corosync's tools on answers of a daemon that the tests make up: outputs and exit codes as Corosync 3.1.7's
 // own tools give them, for people, pcs, crmsh and exporters.
+#include <gtest/gtest.h>
+
 #include "cli/cmap.h"
 #include "cli/document_session.h"
 #include "cli/tools_test_support.h"

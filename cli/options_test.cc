@@ -1,6 +1,8 @@
 // Command lines as clients write them.
 #include "cli/options.h"
 
+#include <gtest/gtest.h>
+
 namespace systole::cli {
 namespace {
 

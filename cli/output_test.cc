@@ -1,6 +1,8 @@
 // What agents and peers say reaches neither a terminal nor a document as it is.
 #include "cli/output.h"
 
+#include <gtest/gtest.h>
+
 namespace systole::cli {
 namespace {
 

@@ -1,6 +1,8 @@
 // What `systole ring` and `crm cluster health` say of rings that the tests make up.
 #include "cli/ring_view.h"
 
+#include <gtest/gtest.h>
+
 #include "cli/document_session.h"
 #include "cli/health.h"
 #include "cli/output.h"

@@ -1,6 +1,7 @@
 // Sessions on documents: files, pipes, attributes, clean-ups.
 #include "cli/session.h"
 
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>

@@ -1,4 +1,6 @@
 // Status of documents as crm_mon shows it.
+#include <gtest/gtest.h>
+
 #include <cstdlib>
 
 #include "cli/status.h"

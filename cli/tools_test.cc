@@ -1,4 +1,6 @@
 // The tools on documents: output and exit codes as their clients need them.
+#include <gtest/gtest.h>
+
 #include "cli/tools_test_support.h"
 
 namespace systole::cli {

@@ -1,6 +1,8 @@
 // What the DC writes about nodes, as tables of documents before and after.
 #include "controller/node_states.h"
 
+#include <gtest/gtest.h>
+
 #include "controller/attributes.h"
 #include "controller/cleanup.h"
 #include "controller/cluster_properties.h"

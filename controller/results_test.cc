@@ -1,6 +1,8 @@
 // History entries, fail counts and digests, as "Pacemaker Explained" and the tools that read them have them.
 #include "controller/results.h"
 
+#include <gtest/gtest.h>
+
 #include "cib/document.h"
 #include "controller/digest.h"
 

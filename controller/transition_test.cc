@@ -1,5 +1,7 @@
 #include "controller/transition.h"
 
+#include <gtest/gtest.h>
+
 namespace systole::controller {
 namespace {
 

@@ -1,5 +1,7 @@
 #include "daemon/identity.h"
 
+#include <gtest/gtest.h>
+
 namespace systole::daemon {
 namespace {
 

@@ -1,5 +1,7 @@
 #include "daemon/worker_scheduler.h"
 
+#include <gtest/gtest.h>
+
 #include "base/asio_runtime.h"
 
 namespace systole::daemon {

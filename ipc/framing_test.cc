@@ -1,5 +1,7 @@
 #include "ipc/framing.h"
 
+#include <gtest/gtest.h>
+
 #include "ipc/systole.pb.h"
 
 namespace systole::ipc {

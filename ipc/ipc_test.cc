@@ -1,4 +1,5 @@
 // Server and client over a real socket. The server's loop runs in a thread of its own, as in the daemon.
+#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>

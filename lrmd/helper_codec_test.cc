@@ -1,5 +1,7 @@
 #include "lrmd/helper_codec.h"
 
+#include <gtest/gtest.h>
+
 #include "lrmd/wire.h"
 
 namespace systole::lrmd {

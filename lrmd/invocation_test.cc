@@ -1,6 +1,8 @@
 // Tables of what each class of agents is given and what its answers mean.
 #include "lrmd/invocation.h"
 
+#include <gtest/gtest.h>
+
 #include <cerrno>
 
 #include "lrmd/legacy_metadata.h"

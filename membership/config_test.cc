@@ -1,5 +1,7 @@
 #include "membership/config.h"
 
+#include <gtest/gtest.h>
+
 #include <random>
 
 namespace systole::membership {

@@ -3,6 +3,8 @@
 // extended virtual synchrony on what the application sees.
 #include "membership/cpg_group.h"
 
+#include <gtest/gtest.h>
+
 #include <deque>
 #include <random>
 

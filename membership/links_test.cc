@@ -1,4 +1,6 @@
 // The links' parts, each by itself; together they are tested in sim/ring_links_test.cc.
+#include <gtest/gtest.h>
+
 #include "membership/config.h"
 #include "membership/parts.h"
 #include "membership/path.h"

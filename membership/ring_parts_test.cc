@@ -1,4 +1,6 @@
 // The ring's parts, each alone: codec, packing, packet store, gathering.
+#include <gtest/gtest.h>
+
 #include "membership/codec.h"
 #include "membership/gather.h"
 #include "membership/memory_files.h"

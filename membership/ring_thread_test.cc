@@ -1,6 +1,7 @@
 // RingThread on real sockets: three nodes on loopback addresses of one process, sealed frames, real threads.
 #include "membership/ring_thread.h"
 
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>

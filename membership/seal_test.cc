@@ -1,6 +1,8 @@
 // Sealing, the key file and the ring's state on disk.
 #include "membership/seal.h"
 
+#include <gtest/gtest.h>
+
 #include "membership/key.h"
 #include "membership/life.h"
 #include "membership/memory_files.h"

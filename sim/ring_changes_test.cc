@@ -1,4 +1,6 @@
 // Changes of the running ring, in simulated clusters: corosync.conf read again, the key rotated.
+#include <gtest/gtest.h>
+
 #include "sim/ring_cluster.h"
 
 namespace systole::sim {

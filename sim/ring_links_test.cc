@@ -1,4 +1,6 @@
 // Several links per node, in simulated clusters: what happens to one of them must not be seen above.
+#include <gtest/gtest.h>
+
 #include <set>
 
 #include "sim/ring_cluster.h"

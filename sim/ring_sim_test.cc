@@ -1,4 +1,6 @@
 // The ring in simulated clusters: a few hundred seeds here, as many as wanted with the program ring_sim.
+#include <gtest/gtest.h>
+
 #include "sim/ring_cluster.h"
 #include "sim/ring_scenario.h"
 

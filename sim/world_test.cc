@@ -1,5 +1,7 @@
 #include "sim/world.h"
 
+#include <gtest/gtest.h>
+
 namespace systole::sim {
 namespace {
 

@@ -1,6 +1,8 @@
 // How fencing programs are called.
 #include "stonith/agent.h"
 
+#include <gtest/gtest.h>
+
 namespace systole::stonith {
 namespace {
 

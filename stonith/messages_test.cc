@@ -1,5 +1,7 @@
 #include "stonith/messages.h"
 
+#include <gtest/gtest.h>
+
 namespace systole::stonith {
 namespace {
 

@@ -1,6 +1,8 @@
 // What a CIB's stonith resources and topology are understood as; the two brakes.
 #include "stonith/registry.h"
 
+#include <gtest/gtest.h>
+
 #include "stonith/guard.h"
 #include "stonith/shot.h"
 

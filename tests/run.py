@@ -17,7 +17,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test-logs"
 SUITE = ROOT.parent / "shared" / "scheduler-suite"
 ALL = ["layout", "fmt", "unit", "models", "sim", "system", "asan"]
-NAMED = ["tsan"]  # Run by name: twice as long as all the others, and only four components have threads.
+NAMED = ["tsan"]  # Run by name.
+# What has threads, and so can have races: layout.py keeps threads out of all other folders but the clients'. These suites,
+# and what tests/system/races.py needs.
+THREADED = ["agents_test", "base_test", "cib_test", "crm_shell_test", "daemon_parts_test", "ipc_test", "membership_test",
+            "qdevice_test"]
+RACES = ["mkqdisk", "systole", "systole-bench-ipc", "systole-execd", "systoled"]
 # Debian 12's g++ sanitizers want one address-space layout; setarch keeps it stable on newer kernels.
 # What properties (RapidCheck) try a hundred times in the release build, they try twenty times in the slow ones.
 SANITIZERS = {preset: ["setarch", "-R", "env", "RC_PARAMS=max_success=20"] for preset in ("asan", "tsan")}
@@ -83,9 +88,9 @@ def report(name, status, output, counts, started, tally):
         print("\n".join(output.splitlines()[-60:]), flush=True)
 
 
-def build(preset, tally):
+def build(preset, tally, targets=()):
     started = time.time()
-    status, output = run(f"build-{preset}", ["./dev", "build", preset], 3000)
+    status, output = run(f"build-{preset}", ["./dev", "build", preset, *targets], 3000)
     if status != 0:
         report(f"build-{preset}", status, output, (0, 1, []), started, tally)
     else:
@@ -93,12 +98,14 @@ def build(preset, tally):
     return status == 0
 
 
-def unit(preset, tally):
-    if not build(preset, tally):
-        return
+def unit(preset, tally, only=None):
+    """The suites of a build, all or `only` some. Whether there was a build."""
+    if not build(preset, tally, only or ()):
+        return False
     listing = subprocess.run(["ctest", "--test-dir", f"build/{preset}", "--show-only=json-v1"], cwd=ROOT,
                              capture_output=True, check=True).stdout
-    tests = [(t["name"], t["command"]) for t in json.loads(listing)["tests"]]
+    tests = [(t["name"], t["command"]) for t in json.loads(listing)["tests"]
+             if not only or t["name"] in only]
     prefix = SANITIZERS.get(preset, [])
 
     def one(test):
@@ -110,6 +117,16 @@ def unit(preset, tally):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for name, status, output, started in pool.map(one, tests):
             report(name, status, output, gtest_counts(status, output), started, tally)
+    return True
+
+
+def tsan(tally):
+    if not unit("tsan", tally, THREADED) or not build("tsan", tally, RACES):
+        return
+    started = time.time()
+    status, output = run("tsan-races", ["setarch", "-R", "env", f"SYSTOLE_BIN={ROOT}/build/tsan/bin", sys.executable,
+                                        "tests/system/races.py"], 900)
+    report("tsan-races", status, output, script_counts(status, output), started, tally)
 
 
 def plain(name, command, tally, timeout=600):
@@ -158,8 +175,10 @@ def main():
             plain("fmt", ["./dev", "fmt", "--check"], tally)
         elif part == "unit":
             unit("release", tally)
-        elif part in SANITIZERS:
+        elif part == "asan":
             unit(part, tally)
+        elif part == "tsan":
+            tsan(tally)
         elif part == "models":
             models(tally)
         elif part == "sim":
