@@ -1,9 +1,9 @@
 // Replica's acknowledgements: what members say of their disks, to whom and when, and what follows for the
 // changes that wait.
 //
-// The author of a change needs the disks of a majority. Each member's journal tells it beside the order as soon
-// as the change is on that disk; all say the same in order when nothing came for a while, so a word that is lost
-// costs that while.
+// The author of a change needs the disks of a majority. Each member's journal tells it beside the order as
+// soon as the change is on that disk; all say the same in order when nothing came for a while, so a word that
+// is lost costs that while.
 #include <algorithm>
 
 #include "cib/replica_state.h"
@@ -11,7 +11,7 @@
 namespace systole::cib {
 namespace {
 
-constexpr Milliseconds kReportLater{10};   // After the last change.
+constexpr Milliseconds kReportLater{10};    // After the last change.
 constexpr Milliseconds kReportLatest{100};  // While changes go on.
 
 }  // namespace
@@ -29,7 +29,8 @@ Replica::State::Count Replica::State::count(const Version& version) const {
       count.own = count.own || member.node == self.node;
     } else if (disk.failing && disk.refused >= version) {
       ++count.refused;
-      count.reasons += fmt::format("{}node {}: {}", count.reasons.empty() ? "" : "; ", raw(member.node), disk.reason);
+      count.reasons +=
+          fmt::format("{}node {}: {}", count.reasons.empty() ? "" : "; ", raw(member.node), disk.reason);
     }
   }
   return count;
@@ -157,8 +158,8 @@ void Replica::State::say() {
   effects.tell(awaited.by, encode(own_disk()));
 }
 
-// Nobody waits for it, as far as this node knows: the token is not called for that alone, nor for each of many
-// changes. Words are cumulative, so only the last of a stream that was lost needs the report.
+// Nobody waits for it, as far as this node knows: the token is not called for that alone, nor for each of
+// many changes. Words are cumulative, so only the last of a stream that was lost needs the report.
 void Replica::State::report_later() {
   const Time now = ports.clock->now();
   if (!report_at) report_latest = now + kReportLatest;
