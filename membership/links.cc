@@ -160,7 +160,20 @@ void Links::apply(Prepared& prepared) {
   for (const NodeId peer : peers_of(parts_.config, parts_.self.node)) route(peer);
   std::erase_if(assemblies_, [this](const auto& a) { return parts_.config.find(a.first) == nullptr; });
   compute_budget();
-  next_ = parts_.ports.clock->now();
+  next_ = early_ = parts_.ports.clock->now();
+}
+
+std::optional<Links::Ends> Links::best(NodeId peer) const {
+  const auto found = routes_.find(peer);
+  if (found == routes_.end() || found->second.order.empty()) return {};
+  const unsigned number = found->second.order.front();
+  const Link& link = links_.at(number);
+  return Ends{number, link.sockets.local, link.paths.at(peer).remote};
+}
+
+bool Links::up(NodeId peer, unsigned link) const {
+  const Path* path = const_cast<Links*>(this)->path(peer, link);
+  return path != nullptr && path->up();
 }
 
 void Links::make_link(unsigned number, Sockets sockets, std::map<NodeId, Path> old_paths) {
@@ -200,10 +213,11 @@ void Links::compute_budget() {
 }
 
 void Links::compute_next() {
-  next_ = Time::max();
+  next_ = early_ = Time::max();
   for (const auto& [number, link] : links_) {
     if (link.paths.empty()) continue;
     next_ = std::min(next_, link.next_beat);
+    early_ = std::min(early_, early(link));
     for (const auto& [peer, path] : link.paths) {
       next_ = std::min(next_, path.expires(link.times));
       if (path.up()) next_ = std::min(next_, path.size.due());

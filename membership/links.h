@@ -69,6 +69,15 @@ class Links {
   // What is due: beats, probes, verdicts. Call at deadline() or later.
   void advance(Time now);
   Time deadline() const { return next_; }
+  // Beats that are nearly due: for a loop that is awake anyway.
+  void beat_early(Time now);
+  // Of the best link to the peer, which may be down; none: there is no link to it.
+  struct Ends {
+    unsigned link;
+    Endpoint local, remote;
+  };
+  std::optional<Ends> best(NodeId peer) const;
+  bool up(NodeId peer, unsigned link) const;
   // The largest frame that passes uncut on all paths that are up. Changes with them.
   std::size_t frame_budget() const { return budget_; }
 
@@ -139,6 +148,7 @@ class Links {
   void on_part(NodeLife from, ByteView frame);
   void refused(unsigned number, const Endpoint& peer);
   void send_beats(unsigned number, Link& link, Time now);
+  static Time early(const Link& link) { return link.next_beat - link.times.interval / 5; }
   void answer_beat(NodeId to, unsigned number, Link& link, bool ask);
   void probe_sizes(unsigned number, Link& link, Time now);
   void expire_paths(unsigned number, Link& link, Time now);
@@ -160,7 +170,7 @@ class Links {
   std::map<NodeId, std::pair<Incarnation, Assembly>> assemblies_;
   std::uint32_t parted_frames_ = 0;
   std::size_t budget_ = 0;
-  Time next_;
+  Time next_, early_;             // What is due, and when the first beat may be early.
   std::vector<Sockets> retired_;  // Closed at the next turn: one of them may be calling us.
   // Packets of one visit of the token go out together.
   struct Batch {

@@ -140,16 +140,22 @@ void Links::advance(Time now) {
   if (now < next_) return;
   for (auto& [number, link] : links_) {
     expire_paths(number, link, now);
-    if (link.next_beat <= now) {
-      link.next_beat = now + link.times.interval;
-      send_beats(number, link, now);
-    }
+    if (link.next_beat <= now) send_beats(number, link, now);
     probe_sizes(number, link, now);
   }
   compute_next();
 }
 
+void Links::beat_early(Time now) {
+  if (now < early_) return;
+  for (auto& [number, link] : links_) {
+    if (early(link) <= now) send_beats(number, link, now);
+  }
+  compute_next();
+}
+
 void Links::send_beats(unsigned number, Link& link, Time now) {
+  link.next_beat = now + link.times.interval;
   if (link.paths.empty()) return;
   Beat beat{++link.beats, static_cast<std::uint64_t>(now.time_since_epoch().count()), false, {}};
   if (link.sockets.shared) {

@@ -131,6 +131,7 @@ void RingNode::make_change() {
   }
   parts_.config = *change_->config;
   links_->apply(*change_->links);
+  line_->configure(parts_.config, self_.node);
   ring_.set_parameters(ring_parameters(parts_.config));
   judge_.set_config(parts_.config);
   adapt_packing();

@@ -76,6 +76,12 @@ Result<std::unique_ptr<RingNode>> RingNode::create(Parts parts) {
                      [n = node.get()] { n->settled(); }});
   if (!links) return fail(links.error());
   node->links_ = std::move(*links);
+  node->line_ = std::make_unique<NextLine>(
+      p.lines, *p.ports.clock, p.log,
+      NextLine::Handler{[n = node.get()](NodeId peer) { return n->links_->best(peer); },
+                        [n = node.get()](NodeId peer) { n->refused(peer, false); },
+                        [n = node.get()] { n->settled(); }});
+  node->line_->configure(p.config, node->self_.node);
   node->adapt_packing();
   return node;
 }
@@ -175,6 +181,7 @@ void RingNode::leave() {
   running_ = false;
   ring_.leave(parts_.ports.clock->now());
   links_->flush();
+  line_->stop();
   events_.clear();
   for (const Timers::Id id : {timer_, hold_timer_, window_timer_, vote_timer_, change_timer_, key_timer_})
     parts_.ports.timers->cancel(id);
@@ -225,10 +232,18 @@ bool RingNode::store_sequence(std::uint64_t ring_sequence) {
   return stored.has_value();
 }
 
+// A path that is down may have the line's end lost on its way.
+bool RingNode::line_stands(NodeId peer) const {
+  const auto link = line_->stands(peer);
+  return link && links_->up(peer, *link);
+}
+
 void RingNode::after_step() {
   links_->flush();
   adapt_packing();
   drain();
+  if (running_ && std::exchange(line_view_, ring_.counters().views) != ring_.counters().views)
+    line_->follow(ring_.next());
   if (!next_key_.empty() && links_->heard_other_key()) adopt_key();
   arm();
 }
@@ -363,8 +378,9 @@ void RingNode::arm_window() {
 // wake.
 void RingNode::arm() {
   if (!running_) return;
-  const Time at = std::min(ring_.deadline(), links_->deadline());
   const Time now = parts_.ports.clock->now();
+  links_->beat_early(now);
+  const Time at = std::min({ring_.deadline(), links_->deadline(), line_->deadline()});
   if (timer_ != 0 && timer_at_ <= at && (at - timer_at_ < kTimerSlack || now - timer_set_at_ < kTimerSlack))
     return;
   Timers& timers = *parts_.ports.timers;
@@ -377,6 +393,7 @@ void RingNode::arm() {
     const Time rung = parts_.ports.clock->now();
     note_delay(rung - timer_at_, rung);
     links_->advance(rung);
+    line_->advance(rung);
     if (ring_.deadline() <= rung) ring_.advance(rung);
     after_step();
   });

@@ -12,6 +12,7 @@
 #include "membership/life.h"
 #include "membership/links.h"
 #include "membership/membership.h"
+#include "membership/next_line.h"
 #include "membership/quorum.h"
 #include "membership/totem_ring.h"
 
@@ -25,10 +26,11 @@ class RingNode : public Membership, private RingOutput {
   struct Parts {
     Ports ports;  // clock, timers, random, network.
     Logger log;
-    ClusterConfig config;  // Addresses numeric.
-    RingState state;       // Of the life begun.
-    Bytes key;             // The cluster's.
-    Bytes next_key;        // A rotation was not over when this node's last life ended; empty: none.
+    ClusterConfig config;    // Addresses numeric.
+    RingState state;         // Of the life begun.
+    Bytes key;               // The cluster's.
+    Bytes next_key;          // A rotation was not over when this node's last life ended; empty: none.
+    Lines* lines = nullptr;  // Null: there are none, and members knock.
   };
   // Binds the node's links. Errors: kInvalidConfig when the node is not in the nodelist or has no address;
   // kIo when an address cannot be bound.
@@ -72,6 +74,7 @@ class RingNode : public Membership, private RingOutput {
   void resend(NodeId to, ByteView frame) override;
   void rebroadcast(const std::vector<NodeId>& to, ByteView frame) override;
   bool store_sequence(std::uint64_t ring_sequence) override;
+  bool line_stands(NodeId peer) const override;
   void deliver(Delivered delivered) override;
 
   void after_step();
@@ -97,6 +100,8 @@ class RingNode : public Membership, private RingOutput {
   Quorum quorum_;
   TotemRing ring_;
   std::unique_ptr<Links> links_;
+  std::unique_ptr<NextLine> line_;
+  std::uint64_t line_view_ = 0;  // Number of the view that it follows.
   std::size_t frame_budget_ = 0;
   struct Change {
     RingChange what;

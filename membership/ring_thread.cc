@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -23,7 +24,10 @@ constexpr std::size_t kOutboxBytes = 8 << 20;         // Accepted by multicast()
 constexpr std::size_t kInboxCongested = 16 << 20;     // The main loop is behind: senders shall wait.
 constexpr std::size_t kInboxTooMuch = 256 << 20;      // It will not come back: leave the ring.
 constexpr Duration kCongestionPatience = Seconds(3);  // One slow node must not stop the others for longer.
-constexpr Duration kStatusInterval = Milliseconds(250);
+constexpr Duration kCongestionInterval = Milliseconds(250);
+constexpr Duration kStatusAge = Milliseconds(100);  // Older ones are asked for again.
+constexpr Duration kStatusPatience =
+    Milliseconds(20);  // The main loop's, with a ring's thread that is starved.
 
 // With a limit on locked memory later allocations would fail: it takes none, or the right to pass it.
 bool may_lock_all_memory() {
@@ -92,6 +96,7 @@ struct RingThread::State : std::enable_shared_from_this<RingThread::State> {
   Parts parts;
   AsioRuntime runtime;
   std::shared_ptr<Random> random;    // The ring's.
+  std::unique_ptr<Lines> lines;      // Likewise.
   std::unique_ptr<Membership> node;  // Used on the ring's thread only, once that runs.
   std::thread thread;
 
@@ -106,12 +111,16 @@ struct RingThread::State : std::enable_shared_from_this<RingThread::State> {
   std::vector<Outgoing> outbox;  // To the ring.
   bool outbox_posted = false;
   RingStatus status;
+  Time status_at;
+  bool status_asked = false;
+  std::condition_variable status_told;
   std::atomic<std::size_t> inbox_bytes{0}, outbox_bytes{0};
   std::atomic<bool> space_wanted{false};
 
   // Ring's thread.
   std::deque<Outgoing> waiting;  // The ring's queue was full.
   std::optional<Time> congested_since;
+  bool watching = false;  // Looks again by itself.
 
   void run();
   void to_main(Event event);
@@ -121,7 +130,6 @@ struct RingThread::State : std::enable_shared_from_this<RingThread::State> {
   void offer_space();
   void watch_congestion();
   void publish_status();
-  void tick();
 };
 
 Result<std::unique_ptr<RingThread>> RingThread::create(Parts parts) {
@@ -129,16 +137,21 @@ Result<std::unique_ptr<RingThread>> RingThread::create(Parts parts) {
   auto ring = RingNode::Parts{
       {}, parts.log, parts.config, parts.state, std::move(parts.key), std::move(parts.next_key)};
   ring.ports.random = random.get();
-  auto thread =
-      create(std::move(parts), [&ring](AsioRuntime& runtime) -> Result<std::unique_ptr<Membership>> {
-        ring.ports.clock = &runtime.clock();
-        ring.ports.timers = &runtime.timers();
-        ring.ports.network = &runtime.network();
-        auto node = RingNode::create(std::move(ring));
-        if (!node) return fail(std::move(node.error()));
-        return std::unique_ptr<Membership>(std::move(*node));
-      });
-  if (thread) (*thread)->state_->random = std::move(random);
+  std::unique_ptr<Lines> lines;
+  auto thread = create(std::move(parts), [&](AsioRuntime& runtime) -> Result<std::unique_ptr<Membership>> {
+    ring.ports.clock = &runtime.clock();
+    ring.ports.timers = &runtime.timers();
+    ring.ports.network = &runtime.network();
+    lines = asio_lines(*static_cast<boost::asio::io_context*>(runtime.io_context()));
+    ring.lines = lines.get();
+    auto node = RingNode::create(std::move(ring));
+    if (!node) return fail(std::move(node.error()));
+    return std::unique_ptr<Membership>(std::move(*node));
+  });
+  if (thread) {
+    (*thread)->state_->random = std::move(random);
+    (*thread)->state_->lines = std::move(lines);
+  }
   return thread;
 }
 
@@ -199,19 +212,15 @@ void RingThread::State::run() {
   };
   h.space = [this] { send_waiting(); };
   node->start(std::move(h));
-  tick();
-}
-
-void RingThread::State::tick() {
-  publish_status();
-  watch_congestion();
-  runtime.timers().after(kStatusInterval, [this] { tick(); });
 }
 
 void RingThread::State::publish_status() {
   RingStatus now = node->status();
   const std::lock_guard lock(mutex);
   status = std::move(now);
+  status_at = runtime.clock().now();
+  status_asked = false;
+  status_told.notify_all();
 }
 
 void RingThread::State::to_main(Event event) {
@@ -287,6 +296,12 @@ void RingThread::State::watch_congestion() {
     congested_since.reset();
     node->set_congested(false);
   }
+  if (!congested_since || watching) return;
+  watching = true;
+  runtime.timers().after(kCongestionInterval, [this] {
+    watching = false;
+    watch_congestion();
+  });
 }
 
 Result<void> RingThread::multicast(Bytes message, Delivery delivery) {
@@ -365,9 +380,18 @@ void RingThread::leave() {
   s.thread.join();
 }
 
+// Asked for when somebody wants to know, so that a ring of which nobody does is not woken for it.
 RingStatus RingThread::status() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->status;
+  State& s = *state_;
+  std::unique_lock lock(s.mutex);
+  if (!s.running || s.runtime.clock().now() - s.status_at <= kStatusAge) return s.status;
+  if (!std::exchange(s.status_asked, true)) {
+    lock.unlock();
+    s.runtime.timers().post([&s] { s.publish_status(); });
+    lock.lock();
+  }
+  s.status_told.wait_for(lock, kStatusPatience, [&s] { return !s.status_asked; });
+  return s.status;
 }
 
 Result<void> RingThread::set_expected_votes(unsigned votes) {

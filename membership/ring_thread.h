@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "base/asio_lines.h"
 #include "base/asio_runtime.h"
 #include "membership/ring_node.h"
 
@@ -34,7 +35,7 @@ class RingThread : public Membership {
   Result<void> multicast(Bytes message, Delivery delivery) override;
   void tell(NodeId member, Bytes message) override;
   void leave() override;               // Returns when the goodbye is sent; some milliseconds at most.
-  RingStatus status() const override;  // As of the last view change, or at most 100 ms ago.
+  RingStatus status() const override;  // At most 100 ms old; older only if that thread is starved.
   Result<void> set_expected_votes(unsigned votes) override;
   Result<void> set_device_vote(const RingId& view, const QuorumDeviceVote& vote) override;
   Result<void> propose(RingChange::Kind kind, Bytes payload) override;

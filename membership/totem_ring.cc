@@ -238,6 +238,12 @@ Bytes TotemRing::heartbeat_frame() {
   return out;
 }
 
+void TotemRing::send_heartbeats() {
+  heartbeat_at_ = now_ + parameters_.heartbeat;
+  heartbeat_sent_at_ = now_;
+  output_.broadcast(everyone_, heartbeat_frame());
+}
+
 void TotemRing::send_heartbeat(NodeId to) { output_.send(to, heartbeat_frame()); }
 
 // Whether the ring of `peer` and ours hear each other completely. `group` gets the nodes of its ring.
@@ -286,10 +292,14 @@ void TotemRing::look_for_merge() {
 }
 
 // A process that ends says nothing, but its host refuses what comes next. So that something comes soon, each
-// member of an idle ring knocks at the one after it: a cost that does not grow with their number.
+// member of an idle ring knocks at the one after it: a cost that does not grow with their number. Unless it
+// has a line to that one (next_line.h), which costs nothing.
+bool TotemRing::knocks() const {
+  return state_ == State::kOperational && !ring_->others.empty() && !output_.line_stands(ring_->next);
+}
+
 void TotemRing::knock(Duration until_next) {
   knock_at_ = now_ + until_next;
-  if (state_ != State::kOperational || ring_->others.empty()) return;
   frame_.clear();
   encode(frame_, Probe{}, FrameType::kProbeReply);  // Asks for no answer.
   output_.send(ring_->next, frame_);
@@ -299,7 +309,7 @@ void TotemRing::knock(Duration until_next) {
 // Its own clock runs a little longer, so that one and the same member begins each round.
 void TotemRing::pass_knock_on() {
   const Duration interval = knock_interval();
-  if (knock_at_ - now_ <= interval / 2) knock(interval + interval / 4);
+  if (knocks() && knock_at_ - now_ <= interval / 2) knock(interval + interval / 4);
 }
 
 void TotemRing::refused(Time now, NodeId id, bool everywhere) {
@@ -340,6 +350,11 @@ void TotemRing::run_checks() {
   }
 }
 
+std::optional<NodeLife> TotemRing::next() const {
+  if (ring_->others.empty()) return {};
+  return *std::ranges::find(ring_->members, ring_->next, &NodeLife::node);
+}
+
 TotemRing::Ring* TotemRing::token_ring() const {
   if (state_ == State::kOperational) return ring_.get();
   return state_ == State::kRecovery ? new_ring_.get() : nullptr;
@@ -358,13 +373,9 @@ void TotemRing::on_want(NodeLife from, const Want& want) {
 void TotemRing::advance(Time now) {
   now_ = now;
   if (state_ == State::kStopped) return;
-  if (heartbeat_at_ <= now_) {
-    heartbeat_at_ = now_ + parameters_.heartbeat;
-    heartbeat_sent_at_ = now_;
-    output_.broadcast(everyone_, heartbeat_frame());
-  }
+  if (heartbeat_at_ <= now_) send_heartbeats();
   run_checks();
-  if (knock_at_ <= now_) knock(knock_interval());
+  if (knocks() && knock_at_ <= now_) knock(knock_interval());
   switch (state_) {
     case State::kGather:
       advance_gather();
@@ -383,7 +394,7 @@ void TotemRing::advance(Time now) {
 
 Time TotemRing::deadline() const {
   if (state_ == State::kStopped) return Time::max();
-  Time next = std::min(heartbeat_at_, knock_at_);
+  Time next = knocks() ? std::min(heartbeat_at_, knock_at_) : heartbeat_at_;
   const auto at = [&](Time t) { next = std::min(next, t); };
   for (const auto& [id, peer] : peers_.all()) {
     if (peer.check) at(peer.check->next);

@@ -83,6 +83,8 @@ class RingOutput {
   // The same once more, since there was no answer: the way it took may be broken.
   virtual void resend(NodeId to, ByteView frame) { send(to, frame); }
   virtual void rebroadcast(const std::vector<NodeId>& to, ByteView frame) { broadcast(to, frame); }
+  // Whether the end of the member's process will be told without a knock at its port.
+  virtual bool line_stands(NodeId) const { return false; }
   // Durable before it returns. False: the disk refused.
   virtual bool store_sequence(std::uint64_t ring_sequence) = 0;
   virtual void deliver(Delivered delivered) = 0;
@@ -122,6 +124,8 @@ class TotemRing {
 
   RingStatus::State state() const { return state_; }
   const View& view() const { return view_; }
+  // The member after this one in the last view; none: it is alone.
+  std::optional<NodeLife> next() const;
   const RingStatus::Counters& counters() const { return counters_; }
   Duration rotation() const { return rotation_; }
   const Peers& peers() const { return peers_; }
@@ -181,10 +185,12 @@ class TotemRing {
   void on_heartbeat(Peer& peer, const Heartbeat& heartbeat);
   void on_goodbye(Peer& peer);
   void on_want(NodeLife from, const Want& want);
+  void send_heartbeats();
   void send_heartbeat(NodeId to);
   Bytes heartbeat_frame();
   void answer(Peer& peer);
   void run_checks();
+  bool knocks() const;
   void knock(Duration until_next);
   void pass_knock_on();
   Duration knock_interval() const { return std::min<Duration>(Milliseconds(40), parameters_.token / 8); }

@@ -287,10 +287,13 @@ void TotemRing::forward(Ring& ring, Token& token) {
   ring.last_token = token.number;
   last_idle_ = token.idle;
   ring.home = token.home;
+  const bool may_rest = token.idle + 1 >= parameters_.seqno_unchanged_const;
+  // Where nothing happens, the token wakes everybody: heartbeats that are nearly due go in that wake, before
+  // it.
+  if (may_rest && heartbeat_at_ - now_ <= parameters_.heartbeat / 5) send_heartbeats();
   last_token_frame_.clear();
   encode(last_token_frame_, token);
   output_.send(ring.next, last_token_frame_);
-  const bool may_rest = token.idle + 1 >= parameters_.seqno_unchanged_const;
   retransmit_after_ = may_rest ? parameters_.token_retransmit : fastest_retransmit();
   retransmit_at_ = now_ + retransmit_after_;
   token_resent_ = false;

@@ -50,7 +50,8 @@ bool RingCluster::start(std::size_t i) {
   auto state =
       membership::RingState::begin_life(*ports.files, *ports.clock, "/state", config_.nodes[i].id, log);
   if (!state) return false;
-  auto ring = membership::RingNode::create({ports, log, config_, *state, disks_[i].key, disks_[i].next_key});
+  auto ring = membership::RingNode::create(
+      {ports, log, config_, *state, disks_[i].key, disks_[i].next_key, lines_ ? &lines_->of(i) : nullptr});
   check(ring.has_value(), "a simulated node binds its address");
   Node& node = nodes_[i];
   node = Node{};
@@ -110,7 +111,9 @@ void RingCluster::end(std::size_t i) {
 void RingCluster::kill(std::size_t i) { end(i); }
 
 void RingCluster::power_off(std::size_t i) {
+  if (lines_) lines_->power_off(i);
   end(i);
+  if (lines_) lines_->power_off({});
   host(i).crash();
 }
 

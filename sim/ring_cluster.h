@@ -6,6 +6,7 @@
 
 #include "membership/ring_node.h"
 #include "sim/ring_checker.h"
+#include "sim/ring_lines.h"
 #include "sim/world.h"
 
 namespace systole::sim {
@@ -18,6 +19,11 @@ class RingCluster {
 
   // For lives that begin later, and what members answer when a change of the configuration is prepared.
   void set_config(membership::ClusterConfig config) { config_ = std::move(config); }
+  // Nodes keep lines to each other in lives that begin later; without them they knock.
+  RingLines& use_lines() {
+    lines_ = std::make_unique<RingLines>(world_, size());
+    return *lines_;
+  }
   // What a node's disk holds of the cluster's key, and the changes of its ring that it was told of.
   struct Disk {
     Bytes key, next_key;
@@ -75,6 +81,7 @@ class RingCluster {
   void end(std::size_t i);
 
   World& world_;
+  std::unique_ptr<RingLines> lines_;
   membership::ClusterConfig config_;
   Logger log_;
   std::vector<Disk> disks_;

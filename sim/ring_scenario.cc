@@ -19,7 +19,8 @@ class Scenario {
         light_(size == RingScenarioSize::kLight),
         log_(log),
         count_(draw_count()),
-        cluster_(world_, count_, draw_config(), log) {}
+        cluster_(world_, count_, draw_config(), log),
+        lines_(seed % 2 == 1 ? &cluster_.use_lines() : nullptr) {}
 
   RingScenarioResult run();
 
@@ -61,6 +62,7 @@ class Scenario {
   std::size_t count_;
   std::size_t links_ = 1;
   RingCluster cluster_;
+  RingLines* lines_;  // Null: members knock.
   bool faults_ = true, busy_ = true;
   double rate_ = 1;
   struct Datagram {
@@ -97,7 +99,7 @@ void Scenario::listen() {
   };
 }
 
-// Replays, to anyone, changed or not; and garbage.
+// Replays, to anyone, changed or not; and garbage. And ends lines.
 void Scenario::attack() {
   for (int i = 0; i < 5 && !recorded_.empty(); ++i) {
     auto [from, to, bytes] = recorded_[random_.below(recorded_.size())];
@@ -110,6 +112,7 @@ void Scenario::attack() {
     if (random_.chance(0.1)) bytes.resize(random_.below(bytes.size() + 1));
     world_.inject(from, to, std::move(bytes));
   }
+  if (lines_ != nullptr && random_.chance(0.5)) lines_->reset(any());
 }
 
 void Scenario::cut_something() {
