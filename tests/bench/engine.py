@@ -38,10 +38,17 @@ def _generator():
     return path
 
 
-def clones(nodes, count):
-    """A cluster of `count` anonymous clones with an instance on each node, all running."""
+# Of no parameters, and of none with a timeout of 20 seconds.
+DIGESTS = {"start": "f2317cad3d54cec5d7d7aa7d0bf35cf8", "monitor": "4811cef7f7f94e3a35a70be7916cb2fd"}
+
+
+def clones(nodes, count, changed=False):
+    """A cluster of `count` anonymous clones with an instance on each node, all running; `changed`: with other parameters
+    than those that are configured, so that all of them have to restart."""
+    digest = {task: "0" * 32 if changed else digest for task, digest in DIGESTS.items()}
     op = ('<lrm_rsc_op id="{r}_{task}_{ms}" operation_key="{r}_{task}_{ms}" operation="{task}" interval="{ms}" rc-code="0" '
-          'op-status="0" call-id="{call}" transition-key="{call}:1:0:u" transition-magic="0:0;{call}:1:0:u"/>')
+          'op-status="0" call-id="{call}" transition-key="{call}:1:0:u" transition-magic="0:0;{call}:1:0:u" '
+          'op-digest="{digest}"/>')
     resources = "".join(
         f'<clone id="c{i}"><meta_attributes id="c{i}-m"><nvpair id="c{i}-i" name="interleave" value="true"/></meta_attributes>'
         f'<primitive id="r{i}" class="ocf" provider="pacemaker" type="Dummy"><operations>'
@@ -49,8 +56,9 @@ def clones(nodes, count):
     states = ""
     for n in range(1, nodes + 1):
         lrm = "".join(f'<lrm_resource id="r{i}" class="ocf" provider="pacemaker" type="Dummy">'
-                      + op.format(r=f"r{i}", task="start", ms=0, call=2 * i + 1)
-                      + op.format(r=f"r{i}", task="monitor", ms=10000, call=2 * i + 2) + "</lrm_resource>" for i in range(count))
+                      + op.format(r=f"r{i}", task="start", ms=0, call=2 * i + 1, digest=digest["start"])
+                      + op.format(r=f"r{i}", task="monitor", ms=10000, call=2 * i + 2, digest=digest["monitor"])
+                      + "</lrm_resource>" for i in range(count))
         states += (f'<node_state id="{n}" uname="n{n}" in_ccm="true" crmd="online" join="member" expected="member">'
                    f'<lrm id="{n}"><lrm_resources>{lrm}</lrm_resources></lrm></node_state>')
     return ('<cib crm_feature_set="3.16.1" validate-with="pacemaker-3.7" epoch="1" num_updates="0" admin_epoch="0" '
@@ -168,9 +176,11 @@ def _large(bench):
 
 
 def _clones(bench):
-    path = f"{bench.directory}/clones.xml"
-    pathlib.Path(path).write_text(clones(100, 100), encoding="ascii")
-    bench.limit("100 x 10000 instances, plan", bench.row("100 x 100 clones", path, False)["plan"], PLAN_LIMIT)
+    for name, changed in (("running", False), ("restart", True)):
+        path = f"{bench.directory}/clones-{name}.xml"
+        pathlib.Path(path).write_text(clones(100, 100, changed), encoding="ascii")
+        row = bench.row(f"100 x 100 clones {name}", path, False)
+        bench.limit(f"100 x 10000 instances, {name}, plan", row["plan"], PLAN_LIMIT)
 
 
 def _growth(bench):
