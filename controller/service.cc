@@ -284,7 +284,7 @@ void Service::State::query_attribute(const ipc::AttributeRequest& body, const st
                                      const Reply& reply) {
   Response response;
   for (const auto& [name, value] : attribute_values(node.cib().document(), body.name(), body.permanent())) {
-    if (on == "*" || on == name) response.add_items(name + "=" + value);
+    if (on == "*" || on == name) response.add_items(fmt::format("{}={}", name, value));
   }
   if (response.items_size() == 0) {
     return reply(

@@ -75,6 +75,7 @@ Result<Setup> load_config(Files& files, const Paths& paths) {
   const auto interfaces = host_interfaces();
   if (raw(setup.self) == 0) {
     std::vector<std::string> addresses;
+    addresses.reserve(interfaces.size());
     for (const auto& each : interfaces) addresses.push_back(each.address);
     const auto self = membership::find_self(setup.config, host, addresses);
     if (!self) return fail(self.error().code, "{}: {}", paths.conf, self.error().message);

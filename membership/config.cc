@@ -832,7 +832,7 @@ std::string ClusterConfig::group_address(unsigned number) const {
     const auto bound = local.find(number);
     return bound != local.end() ? bound->second.broadcast : "";
   }
-  if (const std::string group = link(number).multicast_group; !group.empty()) return group;
+  if (std::string group = link(number).multicast_group; !group.empty()) return group;
   // As corosync: made from the cluster's name, so that two clusters of one network differ.
   std::uint32_t hash = 2166136261U + number;
   for (const char c : totem.cluster_name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;

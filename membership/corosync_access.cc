@@ -32,7 +32,7 @@ bool tell_running(unsigned uid) {
 
 Result<void> admit_to_corosync(Files& files, const std::string& conf, unsigned uid) {
   // The file first: a Corosync that has read its folder before answers soon.
-  const auto written = write_file(files, conf, uid);
+  auto written = write_file(files, conf, uid);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(kPause);
     if (tell_running(uid)) return written;

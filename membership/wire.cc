@@ -300,16 +300,14 @@ std::optional<CommitInfo> decode_commit_info(ByteView frame) {
 std::optional<Want> decode_want(ByteView frame) {
   bool right = false;
   Reader r = open(frame, FrameType::kWant, right);
-  Want w{r.ring()};
-  return finished(r, right, std::move(w));
+  return finished(r, right, Want{r.ring()});
 }
 
 std::optional<Probe> decode_probe(ByteView frame) {
   const auto type = frame_type(frame);
   if (type != FrameType::kProbe && type != FrameType::kProbeReply) return {};
   Reader r(frame.subspan(1));
-  Probe p{r.u64()};
-  return finished(r, true, std::move(p));
+  return finished(r, true, Probe{r.u64()});
 }
 
 }  // namespace systole::membership
