@@ -9,6 +9,7 @@
 
 #include "base/asio_runtime.h"
 #include "base/log.h"
+#include "base/sha256.h"
 
 namespace systole {
 namespace {
@@ -191,6 +192,16 @@ TEST(Log, AFileThatWasMovedAwayIsMadeAnew) {
     EXPECT_NE(content(moved).find("[test] notice: two"), std::string::npos);
   }
   std::filesystem::remove_all(dir);
+}
+
+TEST(Sha256, KnownSums) {  // FIPS 180-4's examples.
+  Sha256 sha;
+  sha.add(std::string_view("abc"));
+  EXPECT_EQ(hex(sha.finish()), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(hex(sha.finish()), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  sha.add(as_bytes("abcdbcdecdefdefgefghfghighij"));
+  sha.add(std::string_view("hijkijkljklmklmnlmnomnopnopq"));
+  EXPECT_EQ(hex(sha.finish()), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
 }  // namespace

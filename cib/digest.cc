@@ -1,13 +1,11 @@
 #include "cib/digest.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
+#include "base/sha256.h"
 
 namespace systole::cib {
 namespace {
@@ -50,25 +48,14 @@ bool in_status(pugi::xml_node node) {
 
 bool is_root(pugi::xml_node node) { return node.parent().type() == pugi::node_document; }
 
-std::string hex_of(const unsigned char* data, std::size_t size) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < size; ++i) {
-    out += kDigits[data[i] >> 4];
-    out += kDigits[data[i] & 15];
-  }
-  return out;
-}
-
 std::string hash_sums(std::initializer_list<Fingerprint::Sum> sums) {
   std::string bytes;
   for (const Fingerprint::Sum& sum : sums)
     for (const std::uint64_t word : sum)
       for (unsigned shift = 0; shift < 64; shift += 8) bytes += static_cast<char>(word >> shift);
-  unsigned char out[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  check(EVP_Digest(bytes.data(), bytes.size(), out, &size, EVP_sha256(), nullptr) == 1, "SHA-256 is there");
-  return hex_of(out, size);
+  Sha256 sha;
+  sha.add(std::string_view(bytes));
+  return hex(sha.finish());
 }
 
 }  // namespace
@@ -85,26 +72,15 @@ RootAttribute classify_root_attribute(std::string_view name) {
 }
 
 struct Fingerprinter::Hash {
-  EVP_MD* algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  Hash() { check(algorithm && context && EVP_DigestInit_ex2(context, algorithm, nullptr) == 1, "SHA-256"); }
-  ~Hash() {
-    EVP_MD_CTX_free(context);
-    EVP_MD_free(algorithm);
-  }
-  Hash(const Hash&) = delete;
-  Hash& operator=(const Hash&) = delete;
+  Sha256 sha;
 };
 
 Fingerprinter::Fingerprinter() : hash_(std::make_unique<Hash>()) {}
 Fingerprinter::~Fingerprinter() = default;
 
 void Fingerprinter::accumulate(Fingerprint::Sum& sum, bool add) {
-  unsigned char out[32];
-  check(EVP_DigestInit_ex2(hash_->context, nullptr, nullptr) == 1 &&
-            EVP_DigestUpdate(hash_->context, buffer_.data(), buffer_.size()) == 1 &&
-            EVP_DigestFinal_ex(hash_->context, out, nullptr) == 1,
-        "SHA-256 works");
+  hash_->sha.add(std::string_view(buffer_));
+  const Sha256Sum out = hash_->sha.finish();
   for (std::size_t i = 0; i < sum.size(); ++i) {
     std::uint64_t word = 0;
     for (std::size_t b = 0; b < 8; ++b) word |= std::uint64_t{out[i * 8 + b]} << (8 * b);

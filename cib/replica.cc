@@ -85,10 +85,11 @@ void Replica::State::on_op(const OpMessage& message) {
 
 Result<Applied> Replica::State::apply_here(const Op& op, const OpMessage* message) {
   const Version before = document.version();
-  Op stamped = op;
-  stamped.quorum_view =
+  Op op_here = op;
+  op_here.quorum_view =
       has_majority ? fmt::format("{}.{}", view.id.sequence, raw(view.id.representative)) : "";
-  Result<Applied> result = cib::apply(document, stamped);
+  Result<Applied> result = cib::apply(document, op_here);
+  stamped.reset();
   if (!result) {
     log.info("a change by {} is refused: {}", author_of(op), result.error().message);
     return result;
@@ -116,8 +117,13 @@ void Replica::State::finish(std::uint64_t sequence, Result<Applied> result) {
   if (!node.empty()) node.mapped().done(std::move(result));
 }
 
+const Stamp& Replica::State::stamp() {
+  if (!stamped) stamped = {document.version(), document.digest()};
+  return *stamped;
+}
+
 void Replica::State::remember() {
-  digests[document.version()] = document.digest();
+  digests[document.version()] = stamp().digest;
   if (digests.size() > kRememberedDigests) digests.erase(digests.begin());
 }
 
@@ -159,6 +165,7 @@ Result<void> Replica::start() {
   if (!loaded) return fail(std::move(loaded.error()));
   state_->document = std::move(*loaded);
   state_->document.track_digest();
+  state_->stamped.reset();
   return {};
 }
 

@@ -102,7 +102,7 @@ void Replica::State::note_disk(NodeId node, const DurableMessage& said) {
 
 // --- The others -------------------------------------------------------------------------------------------
 
-Journal::Word Replica::State::word_for(const OpMessage& message) const {
+Journal::Word Replica::State::word_for(const OpMessage& message) {
   if (message.from == self || !effects.tell) return {};
   DurableMessage word;
   word.sync = sync_id();
@@ -178,7 +178,7 @@ void Replica::State::report_when_due() {
   });
 }
 
-DurableMessage Replica::State::own_disk() const {
+DurableMessage Replica::State::own_disk() {
   DurableMessage message;
   message.sync = sync_id();
   message.seen = stamp();

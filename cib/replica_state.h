@@ -37,8 +37,8 @@ struct Replica::State {
   void on_op(const OpMessage& message);
   Result<Applied> apply_here(const Op& op, const OpMessage* message = nullptr);
   void finish(std::uint64_t sequence, Result<Applied> result);
-  Stamp stamp() const { return {document.version(), document.digest()}; }
-  void remember();  // The digest of the current version, to be compared with others'.
+  const Stamp& stamp();  // Of the document as it is.
+  void remember();       // The digest of the current version, to be compared with others'.
   void compare(NodeId sender, const Stamp& seen);
 
   // replica_disks.cc
@@ -54,7 +54,7 @@ struct Replica::State {
   void on_told(NodeId sender, ByteView message);
   void on_durable(NodeId sender, const DurableMessage& message);
   void note_disk(NodeId node, const DurableMessage& said);
-  Journal::Word word_for(const OpMessage& message) const;
+  Journal::Word word_for(const OpMessage& message);
   void await(NodeId author, const Version& version, bool written);
   void disk_progressed();  // On a later turn: says what is to be said, and acknowledges.
   bool awaits() const;
@@ -62,7 +62,7 @@ struct Replica::State {
   void report_later();
   void report_disk();  // To all, in order.
   void report_when_due();
-  DurableMessage own_disk() const;
+  DurableMessage own_disk();
 
   // replica_sync.cc
   void on_view(const membership::View& v, bool majority_of_votes);
@@ -89,6 +89,7 @@ struct Replica::State {
   std::string node_name;
   Effects effects;
   Document document = Document::empty();
+  std::optional<Stamp> stamped;  // None after each change of the document.
   Keeper keeper;
   Channel channel;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);

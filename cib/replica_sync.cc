@@ -118,6 +118,7 @@ bool Replica::State::adopt(const std::string& xml) {
         fmt::format("gave way to {} of {} when they met", to_string(expected.version), name_of_source()));
   }
   document = std::move(*parsed);
+  stamped.reset();
   keeper.replaced(fmt::format("taken over from {}", name_of_source()));
   Change change;
   change.configuration = change.status = true;

@@ -1,12 +1,11 @@
 #include "cib/sqlite_store.h"
 
-#include <openssl/evp.h>
 #include <sqlite3.h>
 #include <sys/statvfs.h>
 
 #include <utility>
 
-#include "base/check.h"
+#include "base/sha256.h"
 
 namespace systole::cib {
 namespace {
@@ -73,24 +72,14 @@ StoredEntry read_row(sqlite3_stmt* row) {
 }  // namespace
 
 std::string chain_digest(const std::string& previous, const JournalEntry& e) {
-  std::string head = fmt::format("{}\n{}\n{}\n{}\n", previous, to_string(e.version), e.digest,
-                                 e.when.time_since_epoch().count());
-  EVP_MD_CTX* const context = EVP_MD_CTX_new();
-  unsigned char out[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  bool ok = context != nullptr && EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1;
-  for (const std::string* s :
-       std::initializer_list<const std::string*>{&head, &e.author, &e.patch, &e.document, &e.note}) {
-    const std::string length = std::to_string(s->size()) + ":";
-    ok = ok && EVP_DigestUpdate(context, length.data(), length.size()) == 1 &&
-         EVP_DigestUpdate(context, s->data(), s->size()) == 1;
+  const std::string head = fmt::format("{}\n{}\n{}\n{}\n", previous, to_string(e.version), e.digest,
+                                       e.when.time_since_epoch().count());
+  Sha256 sha;
+  for (const std::string* s : {&head, &e.author, &e.patch, &e.document, &e.note}) {
+    sha.add(std::to_string(s->size()) + ":");
+    sha.add(*s);
   }
-  ok = ok && EVP_DigestFinal_ex(context, out, &size) == 1;
-  EVP_MD_CTX_free(context);
-  systole::check(ok, "SHA-256 works");
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", out[i]);
-  return hex;
+  return hex(sha.finish());
 }
 
 SqliteStore::SqliteStore(SqliteStore&& other) noexcept { *this = std::move(other); }

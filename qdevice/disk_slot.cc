@@ -1,11 +1,8 @@
 #include "qdevice/disk_slot.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <array>
-#include <memory>
 
+#include "base/sha256.h"
 #include "membership/codec.h"
 
 namespace systole::qdevice {
@@ -15,17 +12,11 @@ using membership::Reader;
 using membership::Writer;
 
 constexpr std::uint64_t kMagic = 0x53597374514b3031;  // "SYstQK01"
-constexpr std::size_t kDigest = 32;
-
-std::array<std::uint8_t, kDigest> digest(ByteView content, std::string_view cluster) {
-  std::array<std::uint8_t, kDigest> out{};
-  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
-  EVP_DigestUpdate(context.get(), content.data(), content.size());
-  EVP_DigestUpdate(context.get(), cluster.data(), cluster.size());
-  unsigned size = kDigest;
-  EVP_DigestFinal_ex(context.get(), out.data(), &size);
-  return out;
+Sha256Sum digest(ByteView content, std::string_view cluster) {
+  Sha256 sha;
+  sha.add(content);
+  sha.add(cluster);
+  return sha.finish();
 }
 
 }  // namespace
@@ -41,8 +32,8 @@ Bytes encode(const Slot& slot, std::string_view cluster) {
   w.u16(slot.members);
   w.u64(static_cast<std::uint64_t>(slot.written));
   sector.resize(kSlotSize);
-  const auto seal = digest(ByteView(sector).first(kSlotSize - kDigest), cluster);
-  std::copy(seal.begin(), seal.end(), sector.end() - kDigest);
+  const auto seal = digest(ByteView(sector).first(kSlotSize - sizeof(Sha256Sum)), cluster);
+  std::copy(seal.begin(), seal.end(), sector.end() - sizeof(Sha256Sum));
   return sector;
 }
 
@@ -53,9 +44,9 @@ SlotRead decode(ByteView sector, std::string_view cluster, NodeId node) {
     out.state = SlotRead::State::kEmpty;
     return out;
   }
-  const auto seal = digest(sector.first(kSlotSize - kDigest), cluster);
+  const auto seal = digest(sector.first(kSlotSize - sizeof(Sha256Sum)), cluster);
   out.print = std::hash<std::string_view>()({reinterpret_cast<const char*>(sector.data()), sector.size()});
-  if (!std::equal(seal.begin(), seal.end(), sector.end() - kDigest)) return out;
+  if (!std::equal(seal.begin(), seal.end(), sector.end() - sizeof(Sha256Sum))) return out;
   Reader r(sector);
   if (r.u64() != kMagic) return out;
   Slot& slot = out.slot;
