@@ -308,6 +308,7 @@ class TotemRing {
   std::optional<Time> call_at_;  // When to call the token again.
   Time token_seen_;
   Time heartbeat_at_, heartbeat_sent_at_;
+  Time sent_at_{};  // This node's last new packet.
   Time knock_at_;
   Bytes frame_;  // Reused.
 };

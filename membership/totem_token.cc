@@ -85,9 +85,11 @@ bool TotemRing::may_hold(const Ring& ring, const Token& token) const {
          token.idle >= parameters_.seqno_unchanged_const;
 }
 
-// After something was sent, nobody waits, and nothing waits for the token to go round.
+// After something was sent, in this visit or just before the last rotation, nobody waits, and nothing waits for
+// the token to go round.
 bool TotemRing::may_linger(const Ring& ring, const Token& token) const {
-  return queue_.empty() && !wanted_ && !congested_ && token.missing.empty() && token.backlog == 0 &&
+  return state_ == State::kOperational && token.home == self_.node && now_ - sent_at_ < kLinger &&
+         queue_.empty() && !wanted_ && !congested_ && token.missing.empty() && token.backlog == 0 &&
          token.congested == NodeId{} && ring.safe + ring.window / 2 >= token.seq &&
          now_ - visit_at_ < kLongestVisit;
 }
@@ -121,7 +123,10 @@ void TotemRing::pass_token(Ring& ring, Token token) {
   token.fcc = token.fcc - std::min(token.fcc, ring.sent_packets) + ring.visit_sent;
   ring.sent_packets = ring.visit_sent;
   adapt_window(ring, token);
-  if (fresh > 0 && !recovering) token.home = self_.node;
+  if (fresh > 0 && !recovering) {
+    token.home = self_.node;
+    sent_at_ = now_;
+  }
   const std::uint32_t backlog = recovering
                                     ? static_cast<std::uint32_t>(recovery_.to_send.size() - recovery_.sent)
                                     : queue_.packets(parameters_.packet_payload);
@@ -131,11 +136,11 @@ void TotemRing::pass_token(Ring& ring, Token token) {
   if (token.congested == self_.node && !congested_) token.congested = NodeId{};
   const bool ready = recovering && recovery_visit(ring, token);
   if (recovering) skip_old_packets(ring);
-  if (fresh > 0 && !recovering && may_linger(ring, token)) {
+  if (may_linger(ring, token)) {
     deliver_ready(ring);
     if (ring.delivered == ring.store.high()) {  // A safe message needs the token's rotation.
       held_ = std::move(token);
-      held_until_ = now_ + kLinger;
+      held_until_ = sent_at_ + kLinger;
       return;
     }
   }
