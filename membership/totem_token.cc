@@ -85,8 +85,8 @@ bool TotemRing::may_hold(const Ring& ring, const Token& token) const {
          token.idle >= parameters_.seqno_unchanged_const;
 }
 
-// After something was sent, in this visit or just before the last rotation, nobody waits, and nothing waits for
-// the token to go round.
+// After something was sent, in this visit or just before the last rotation, nobody waits, and nothing waits
+// for the token to go round.
 bool TotemRing::may_linger(const Ring& ring, const Token& token) const {
   return state_ == State::kOperational && token.home == self_.node && now_ - sent_at_ < kLinger &&
          queue_.empty() && !wanted_ && !congested_ && token.missing.empty() && token.backlog == 0 &&
