@@ -1,6 +1,7 @@
 // Engine: when to act, when to plan. What a plan's execution does is in engine_run.cc.
 #include "controller/engine.h"
 
+#include "base/mutation.h"
 #include "controller/actions.h"
 #include "controller/cluster_properties.h"
 #include "controller/node_states.h"
@@ -56,8 +57,14 @@ void Engine::on_view(const membership::View& view, bool quorate) {
   view_ = view;
   quorate_ = quorate;
   synced_ = false;
-  if (quorate && !seen_.quorate_since) seen_.quorate_since = ports_.clock->now();
-  resign();
+  note_quorum();
+  if (!mutation("old-dc-acts")) resign();
+}
+
+void Engine::note_quorum() {
+  if (!quorate_) return;
+  if (!seen_.quorate_since) seen_.quorate_since = ports_.clock->now();
+  if (std::exchange(quorate_sequence_, view_.id.sequence) != view_.id.sequence) fencings_ = 0;
 }
 
 // What was under way goes on without this engine; the document knows of it, and so will the next plan.
@@ -84,7 +91,7 @@ void Engine::on_synced(const membership::View& view, const std::vector<NodeId>& 
 
 void Engine::on_quorum(bool quorate) {
   quorate_ = quorate;
-  if (quorate && !seen_.quorate_since) seen_.quorate_since = ports_.clock->now();
+  note_quorum();
   if (acting_) {
     write_view({});
   } else {
@@ -145,7 +152,10 @@ void Engine::on_outcome(const stonith::Outcome& outcome) {
   }
   const auto present = std::find_if(view_.members.begin(), view_.members.end(),
                                     [&](const NodeLife& m) { return m.node == request.life.node; });
-  if (present != view_.members.end() && present->incarnation != request.life.incarnation) return;
+  if (present != view_.members.end() && present->incarnation != request.life.incarnation &&
+      !mutation("older-life-confirmed"))
+    return;
+  ++fencings_;
   fence_failures_.erase(request.target);
   fenced_[request.target] = request.life;
   if (acting_) confirm_down(request.target, request.life);

@@ -79,6 +79,8 @@ class Engine {
   void run();
   void send(wire::ActionBatch batch);
   void dispatch(int index, wire::ActionBatch& batch);
+  void note_quorum();
+  std::uint64_t next_activation();
   void dispatch_event(int index, wire::ActionBatch& batch);
   void dispatch_fencing(int index);
   void clear_failcount(const pengine::Action& action);
@@ -130,6 +132,8 @@ class Engine {
   bool fence_failed_ = false, fence_retry_ = false;
   std::map<std::string, unsigned> fence_failures_;
   std::uint64_t activations_ = 0;
+  std::uint64_t quorate_sequence_ = 0;  // Of the last view with quorum that this life was in.
+  std::uint64_t fencings_ = 0;          // That succeeded since.
   std::shared_ptr<bool> alive_;
 };
 

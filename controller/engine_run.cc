@@ -1,4 +1,5 @@
 // Engine: a plan's execution, action by action.
+#include "base/mutation.h"
 #include "controller/actions.h"
 #include "controller/engine.h"
 #include "controller/node_states.h"
@@ -67,9 +68,8 @@ void Engine::dispatch(int index, wire::ActionBatch& batch) {
     transition_->confirm(index, false);
     return;
   }
-  const std::uint64_t activation = view_.id.sequence << 24U | ++activations_;
-  *batch.add_actions() =
-      to_wire(action, *target, transition_->graph(), action.task == "start" ? activation : 0);
+  const std::uint64_t token = action.task == "start" ? next_activation() : 0;
+  *batch.add_actions() = to_wire(action, *target, transition_->graph(), token);
   log_.info("{} on {}", action.key, action.node);
   if (action_attribute(action, "CRM_meta_op_no_wait") == "true") {
     transition_->confirm(index, true);
@@ -77,6 +77,16 @@ void Engine::dispatch(int index, wire::ActionBatch& batch) {
   }
   patience_[index] =
       ports_.timers->after(patience(action, transition_->graph()), [this, index] { out_of_patience(index); });
+}
+
+// A resource's later activation has the greater token, whichever part of the cluster it comes from: first the
+// last view with quorum (a majority's next one has a greater number than any that a minority came from), then
+// the views and fencings since (of two nodes, each with quorum, the winner has fenced), then a count.
+std::uint64_t Engine::next_activation() {
+  constexpr std::uint64_t kStepMost = 0xfff, kCountMost = 0xffffff;
+  const std::uint64_t step = std::min(view_.id.sequence - quorate_sequence_ + fencings_, kStepMost);
+  const std::uint64_t base = mutation("token-reused") ? 0 : quorate_sequence_ << 36U | step << 24U;
+  return base | (++activations_ & kCountMost);
 }
 
 void Engine::dispatch_event(int index, wire::ActionBatch& batch) {
@@ -110,6 +120,7 @@ void Engine::dispatch_fencing(int index) {
                  [this, alive = alive_, index, id = transition_->id()](const stonith::Outcome& outcome) {
                    if (*alive) fenced(id, index, outcome);
                  });
+  if (mutation("start-before-fencing")) confirm(index, true);
 }
 
 void Engine::fenced(int transition, int index, const stonith::Outcome& outcome) {

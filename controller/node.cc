@@ -220,14 +220,21 @@ void Node::State::watch_shutdown() {
   if (stopping_here || left) return;
   const Time now = parts.ports.clock->now();
   if (has_dc()) dc_seen = now;
-  if (now - dc_seen > kNoDcPatience) return stop_here("there is no DC", kStopHere);
-  if (now - stop_asked > kShutdownMost) return stop_here("the DC did not let it go in time", kStopHere);
+  if (now - dc_seen > kNoDcPatience) return go_unasked("there is no DC");
+  if (now - stop_asked > kShutdownMost) return go_unasked("the DC did not let it go in time");
   // The document that had the wish may have given way to another one.
   const auto wish = attribute_value(replica.document(), name, "shutdown", false);
   if (replica.synced() && (!wish || *wish == "0")) ask_to_stop();
   parts.ports.timers->after(Seconds(1), [this, watch = alive] {
     if (*watch) watch_shutdown();
   });
+}
+
+// In maintenance mode nothing is touched, not even now.
+void Node::State::go_unasked(const char* why) {
+  if (!property_is(replica.document(), "maintenance-mode", false)) return stop_here(why, kStopHere);
+  log.warning("this node leaves ({}); what it runs goes on: the cluster is in maintenance mode", why);
+  leave();
 }
 
 void Node::State::stop_here(const char* why, Duration deadline) {

@@ -50,6 +50,7 @@ struct Node::State {
   void ask_to_stop();
   void check_shutdown();
   void watch_shutdown();
+  void go_unasked(const char* why);
   void stop_here(const char* why, Duration deadline);
   void leave();
 

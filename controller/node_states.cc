@@ -122,12 +122,12 @@ std::optional<cib::Op> forget_departed(const cib::Document& document, const memb
   std::string paths;
   for (const pugi::xml_node state : document.section("status").children("node_state")) {
     const std::string_view id = state.attribute("id").value();
-    if (!parse_number(id) || is_member(view, id) || !state.first_child() ||
+    if (!parse_number(id) || is_member(view, id) || !state.child("transient_attributes") ||
         std::string_view(state.attribute("expected").value()) != "down") {
       continue;
     }
     if (!paths.empty()) paths += " | ";
-    paths += fmt::format("/cib/status/node_state[@id='{}']/*", id);
+    paths += fmt::format("/cib/status/node_state[@id='{}']/transient_attributes", id);
   }
   if (paths.empty()) return {};
   cib::Op op = status_op(cib::Op::Kind::kDeleteAll, "", clients::kController);

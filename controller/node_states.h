@@ -35,7 +35,9 @@ bool is_reserved_client(std::string_view client);
 std::optional<cib::Op> view_update(const cib::Document& document, const membership::View& view, bool quorate,
                                    const std::vector<NodeId>& joined,
                                    const membership::ClusterConfig& config);
-// Erases what nodes that are down in good order left in the status section. Nothing when there is nothing.
+// Erases the transient attributes of nodes that are down in good order. Nothing when there is nothing. Their
+// history stays, as Pacemaker has it: what was unmanaged when its node left still runs there, and keeps it
+// from running elsewhere until the node is back or fenced.
 std::optional<cib::Op> forget_departed(const cib::Document& document, const membership::View& view);
 // The node is confirmed down: nothing runs there.
 cib::Op confirmed_down(const cib::Document& document, const std::string& name, NodeId id);

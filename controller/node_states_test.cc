@@ -104,8 +104,10 @@ TEST(ViewUpdate, ANodeToldToGoIsNotExpectedBackByAnotherView) {
   EXPECT_EQ(attribute(d, "n3", "expected"), "down");
   EXPECT_EQ(attribute(d, "n3", "crmd"), "offline");
   make(d, forget_departed(d, view({{1, 10}})));
-  EXPECT_FALSE(node_state(d, "n3").first_child());
-  EXPECT_TRUE(node_state(d, "n2").child("lrm"));
+  EXPECT_FALSE(node_state(d, "n3").child("transient_attributes"));
+  EXPECT_TRUE(node_state(d, "n3").child("lrm"));  // What was unmanaged runs on there.
+  EXPECT_TRUE(node_state(d, "n2").child("transient_attributes"));
+  EXPECT_FALSE(forget_departed(d, view({{1, 10}})));
   // And is a member again in its next life.
   make(d, view_update(d, view({{1, 10}, {3, 31}}), true, {NodeId{3}}, three()));
   EXPECT_EQ(attribute(d, "n3", "expected"), "member");

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <optional>
 
+#include "base/mutation.h"
+
 namespace systole::membership {
 namespace {
 
@@ -48,8 +50,9 @@ Result<RingState> RingState::begin_life(Files& files, const Clock& clock, const 
   }
   const auto wall = std::chrono::duration_cast<Milliseconds>(clock.wall().time_since_epoch()).count();
   const std::uint64_t now = wall > 0 ? static_cast<std::uint64_t>(wall) : 1;
-  const NodeLife life{self, Incarnation{std::max(stored.incarnation + 1, now)}};
-  RingState state(files, path, life, stored.sequence);
+  const NodeLife life{self,
+                      Incarnation{mutation("life-reused") ? now : std::max(stored.incarnation + 1, now)}};
+  RingState state(files, path, life, mutation("ring-sequence-not-stored") ? 0 : stored.sequence);
   if (auto kept = state.store(stored.sequence + kReserve); !kept) return fail(kept.error());
   return state;
 }

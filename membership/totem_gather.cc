@@ -9,7 +9,6 @@ namespace {
 // Joins that a silent candidate may leave unanswered, and how many are sent at the fast pace.
 constexpr unsigned kUnansweredJoins = 4;
 constexpr unsigned kFastJoins = 10;
-constexpr Duration kRetryDisk = Seconds(1);
 
 Duration fast_pace(const RingParameters& p) {
   return std::clamp<Duration>(p.token / 200, Milliseconds(5), Milliseconds(10));
@@ -35,6 +34,7 @@ void TotemRing::enter_gather(const char* why, const std::vector<NodeLife>& extra
   recovery_ = {};
 
   gather_ = Gather(self_, now_);
+  gathered_at_ = now_;
   for (const NodeLife& life : candidates) {
     const Peer* peer = peers_.find(life.node);
     if (peer == nullptr) continue;
@@ -59,7 +59,7 @@ void TotemRing::send_join_soon() {
 }
 
 void TotemRing::send_join() {
-  if (commit_retry_) return;  // Cannot commit: others shall not count on this node.
+  if (commit_retry_ || refused_sequence_) return;  // Cannot commit: others shall not count on this node.
   Join join{++report_number_, ring_sequence_, {}};
   std::map<NodeLife, std::uint8_t> flags;
   for (const auto& [id, candidate] : gather_.candidates()) flags[candidate.life] |= Opinion::kCandidate;
@@ -156,7 +156,7 @@ void TotemRing::check_consensus() {
 void TotemRing::advance_gather() {
   if (commit_retry_ && *commit_retry_ <= now_) {
     commit_retry_.reset();
-    if (!commit_to(ring_sequence_)) return;
+    if (!disk_works()) return go_alone();
     send_join();
   }
   if (next_join_ <= now_) {
@@ -203,10 +203,29 @@ void TotemRing::judge_candidates() {
 bool TotemRing::commit_to(std::uint64_t ring_sequence) {
   if (!output_.store_sequence(ring_sequence)) {
     commit_retry_ = now_ + kRetryDisk;
+    refused_sequence_ = std::max(refused_sequence_.value_or(0), ring_sequence);
     return false;
   }
   ring_sequence_ = std::max(ring_sequence_, ring_sequence);
   return true;
+}
+
+// Whether the disk has taken by now what it once refused.
+bool TotemRing::disk_works() {
+  if (!refused_sequence_) return true;
+  if (!output_.store_sequence(*refused_sequence_)) return false;
+  ring_sequence_ = std::max(ring_sequence_, *refused_sequence_);
+  refused_sequence_.reset();
+  return true;
+}
+
+// Into a ring of this node only, as far as sequences reach that are on disk already: those above must learn
+// that there is no quorum here. The others do not count on it, and it does not call them, until the disk
+// works.
+void TotemRing::go_alone() {
+  gather_ = Gather(self_, now_);
+  gathered_at_ = now_;
+  begin_commit({self_});
 }
 
 CommitMember TotemRing::own_commit_member() const {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/mutation.h"
+
 namespace systole::membership {
 namespace {
 
@@ -225,7 +227,7 @@ void TotemRing::answer(Peer& peer) {
 }
 
 Bytes TotemRing::heartbeat_frame() {
-  Heartbeat heartbeat{++report_number_, ring_->id, state_ == State::kOperational, {}};
+  Heartbeat heartbeat{++report_number_, ring_->id, state_ == State::kOperational && !refused_sequence_, {}};
   for (const auto& [id, peer] : peers_.all()) {
     Opinion o{peer.life, 0};
     if (peers_.heard(peer, now_)) o.flags |= Opinion::kHeard;
@@ -280,9 +282,12 @@ void TotemRing::set_quorate(bool quorate) {
 }
 
 void TotemRing::look_for_merge() {
+  if (refused_sequence_ || mutation("rings-do-not-merge")) return;
   for (const auto& [id, peer] : peers_.all()) {
     if (ring_->contains(peer.life) || !peers_.mutual(peer, now_) || shuns(peer.life) || peer.shuns_us)
       continue;
+    if (peer.report_at && *peer.report_at < gathered_at_)
+      continue;                                          // Silent since we last asked: it would be again.
     if (!peer.operational && !peer.gathering) continue;  // On its way into a ring: let it arrive.
     std::vector<NodeLife> group;
     if (!mergeable(peer, group)) continue;
@@ -373,6 +378,10 @@ void TotemRing::on_want(NodeLife from, const Want& want) {
 void TotemRing::advance(Time now) {
   now_ = now;
   if (state_ == State::kStopped) return;
+  if (refused_sequence_ && state_ == State::kOperational && disk_retry_at_ <= now_) {
+    disk_retry_at_ = now_ + kRetryDisk;
+    (void)disk_works();
+  }
   if (heartbeat_at_ <= now_) send_heartbeats();
   run_checks();
   if (knocks() && knock_at_ <= now_) knock(knock_interval());

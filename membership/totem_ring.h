@@ -226,6 +226,8 @@ class TotemRing {
   void send_commit_info(const std::vector<NodeId>& to);
   CommitMember own_commit_member() const;
   bool commit_to(std::uint64_t ring_sequence);
+  bool disk_works();
+  void go_alone();
 
   // totem_recovery.cc
   void enter_recovery(const CommitInfo& info);
@@ -287,13 +289,17 @@ class TotemRing {
   std::unique_ptr<Ring> ring_;      // The last one installed.
   std::unique_ptr<Ring> new_ring_;  // In RECOVERY.
   Gather gather_;
+  Time gathered_at_;   // When the last gathering began.
   Time gather_until_;  // At start: not before.
   Time next_join_, joined_at_;
   unsigned joins_sent_ = 0;
   Time consensus_at_;
   std::optional<Commit> commit_;
   std::optional<Time> commit_retry_;  // The disk refused: silent until then.
-  CommitInfo last_info_;              // For members that missed it.
+  static constexpr Seconds kRetryDisk{1};
+  Time disk_retry_at_;
+  std::optional<std::uint64_t> refused_sequence_;  // And alone until it has taken this.
+  CommitInfo last_info_;                           // For members that missed it.
   Recovery recovery_;
   std::set<NodeId> obligations_;
 
