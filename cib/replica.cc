@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutation.h"
 #include "cib/replica_state.h"
 
 namespace systole::cib {
@@ -75,7 +76,7 @@ void Replica::State::on_op(const OpMessage& message) {
   if (message.from != self && result && (result->changed_configuration || rests_on_earlier))
     await(message.from.node, configuration, result->changed_configuration);
   if (mine == pending.end()) return;
-  if (!result || (!result->changed_configuration && !rests_on_earlier))
+  if (!result || (!result->changed_configuration && !rests_on_earlier) || mutation("ack-before-disk"))
     return finish(message.sequence, std::move(result));
   mine->second.applied = true;
   mine->second.version = configuration;
@@ -114,7 +115,7 @@ Result<Applied> Replica::State::apply_here(const Op& op, const OpMessage* messag
 
 void Replica::State::finish(std::uint64_t sequence, Result<Applied> result) {
   auto node = pending.extract(sequence);
-  if (!node.empty()) node.mapped().done(std::move(result));
+  if (!node.empty() && !mutation("answer-forgotten")) node.mapped().done(std::move(result));
 }
 
 const Stamp& Replica::State::stamp() {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/mutation.h"
 #include "cib/replica_state.h"
 
 namespace systole::cib {
@@ -78,8 +79,9 @@ void Replica::State::choose() {
     const Version& version = entry.first.first;
     return std::tie(version.admin_epoch, entry.second.mark, version, entry.second.count, entry.first.second);
   };
-  const auto best = std::max_element(documents.begin(), documents.end(),
-                                     [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  const auto best = std::max_element(documents.begin(), documents.end(), [&](const auto& a, const auto& b) {
+    return mutation("older-document-wins") ? rank(b) < rank(a) : rank(a) < rank(b);
+  });
   const Stamp winner{best->first.first, best->first.second};
   for (auto state = states.rbegin(); state != states.rend(); ++state)
     if (state->second.stamp == winner) source = state->first;

@@ -1,5 +1,6 @@
 #include "controller/runner.h"
 
+#include "base/mutation.h"
 #include "controller/actions.h"
 #include "controller/node_states.h"
 #include "controller/properties.h"
@@ -55,6 +56,9 @@ void Runner::perform(const wire::Action& action, const std::string& key, std::in
 }
 
 void Runner::run(const wire::Action& action, const std::string& key) {
+  if (mutation("secret-logged")) {
+    for (const auto& [name, value] : action.parameters()) log_.info("{}: {}={}", action.key(), name, value);
+  }
   auto job = std::make_shared<InFlight>(InFlight{action, key});
   in_flight_[id_of(action)] = job;
   if (is_device(action)) return run_device(job);

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <deque>
 
+#include "base/mutation.h"
 #include "lrmd/agents.h"
 #include "lrmd/invocation.h"
 #include "lrmd/metadata.h"
@@ -204,15 +205,17 @@ void Executor::State::begin(const std::string& name, Resource& resource, const J
   auto spec = invocation(job->op, *program, paths, node);
   if (!spec) return fail_to_begin(name, job, spec.error());
   if (!job->recurring) log.debug("executing {} of {} ({})", job->op.task, name, to_string(job->op.agent));
-  resource.process =
-      ports.processes->start(std::move(*spec), [this, guard = alive, name](const ProcessResult& process) {
-        if (*guard) ended(name, process);
+  resource.process = ports.processes->start(
+      std::move(*spec), [this, guard = alive, name, job](const ProcessResult& process) {
+        if (!*guard || (mutation("timeout-without-kill") && resources[name].active != job)) return;
+        ended(name, process);
       });
   if (job->op.timeout <= Milliseconds::zero()) return;
   resource.timeout = ports.timers->after(job->op.timeout, [this, name] {
     Resource& late = resources[name];
     late.timed_out = true;
     late.timeout = 0;
+    if (mutation("timeout-without-kill")) return ended(name, {.end = ProcessResult::End::kKilledByUs});
     ports.processes->kill(late.process, SIGKILL);
   });
 }

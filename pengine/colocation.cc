@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/mutation.h"
 #include "pengine/engine.h"
 
 namespace systole::pengine::engine {
@@ -57,6 +58,7 @@ void order_against(Cluster& c, Resource* first, Role first_role, Resource* then,
 
 void new_colocation(Cluster& c, std::string id, std::string attribute, int score, Resource* dependent,
                     Resource* primary, Role dependent_role, Role primary_role, bool influence) {
+  if (mutation("apart-dropped") && score <= -kInfinity) return;
   if (score == 0 || !dependent || !primary || dependent == primary) return;
   Colocation& col = c.colocation_store.emplace_back();
   col.id = std::move(id);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/mutation.h"
 #include "pengine/engine.h"
 
 namespace systole::pengine::engine {
@@ -229,7 +230,7 @@ void order_tasks(Cluster& c, Resource* first, Task first_task, Resource* then, T
 
 void unpack_ordering(Cluster& c, pugi::xml_node xml) {
   const std::string id = xml.attribute("id").value();
-  const Kind kind = kind_of(c, xml, Kind::kMandatory);
+  const Kind kind = mutation("order-dropped") ? Kind::kOptional : kind_of(c, xml, Kind::kMandatory);
   const Symmetry symmetry = symmetry_of(c, xml, kind, "");
   const std::string inherited = xml.attribute("symmetrical").value();
   if (*xml.attribute("first").value()) {

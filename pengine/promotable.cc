@@ -1,6 +1,7 @@
 // Promotable clones: promotion scores, roles, and the promote and demote actions of the clone.
 #include <algorithm>
 
+#include "base/mutation.h"
 #include "pengine/because.h"
 #include "pengine/engine.h"
 #include "pengine/merge_sort.h"
@@ -222,7 +223,8 @@ void set_instance_roles(Cluster& c, Resource* clone) {
     if (c.options.scores)
       c.scores.push_back({"promotion", instance->id, where ? where->name : "none", instance->sort_index});
     Place* chosen = nullptr;
-    if (instance->sort_index >= 0 && (promoted < clone->promoted_max || !clone->managed))
+    if (instance->sort_index >= 0 &&
+        (promoted < clone->promoted_max || !clone->managed || mutation("promoted-max-ignored")))
       chosen = promotable_place(instance);
     if (!chosen) {
       set_next_unpromoted(instance);

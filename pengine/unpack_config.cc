@@ -1,6 +1,7 @@
 // Cluster properties and defaults, under the names of all releases.
 #include <fmt/format.h>
 
+#include "base/mutation.h"
 #include "pengine/engine.h"
 
 namespace systole::pengine::engine {
@@ -56,7 +57,7 @@ void unpack_config(Cluster& c) {
   k.stop_removed = flag({"stop-removed-resources", "stop-orphan-resources", "stop_orphan_resources"}, true);
   k.cancel_removed = flag({"cancel-removed-actions", "stop-orphan-actions", "stop_orphan_actions"}, true);
   k.remove_after_stop = flag({"remove-after-stop"}, false);
-  k.maintenance = flag({"maintenance-mode"}, false);
+  k.maintenance = flag({"maintenance-mode"}, false) && !mutation("maintenance-ignored");
   k.start_failure_fatal = flag({"start-failure-is-fatal"}, true);
   k.startup_probes = flag({"enable-startup-probes"}, true);
   k.shutdown_lock = flag({"shutdown-lock"}, false);
@@ -70,7 +71,7 @@ void unpack_config(Cluster& c) {
 
   const std::string policy{c.property({"no-quorum-policy", "no_quorum_policy"}, "stop")};
   using Q = Config::NoQuorum;
-  if (policy == "ignore")
+  if (policy == "ignore" || mutation("no-quorum-ignored"))
     k.no_quorum = Q::kIgnore;
   else if (policy == "freeze")
     k.no_quorum = Q::kFreeze;

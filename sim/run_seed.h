@@ -3,22 +3,30 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/time.h"
+#include "sim/workload.h"
 
 namespace systole::sim {
 
 struct SeedOptions {
-  double intensity = 1.0;
+  Profile profile = Profile::kMixed;
+  std::string scenario;  // Empty: random faults.
+  Drop drop;
   std::function<void(Time, std::string_view)> trace;  // Every line; empty: none.
 };
 struct SeedResult {
-  std::string violation;  // Empty: nothing found.
+  std::string violation;  // "NAME: what"; empty: nothing found.
   std::uint64_t digest = 0;
   std::uint64_t events = 0;
-  Duration simulated{};
+  unsigned nodes = 0;
+  Duration simulated{}, rested{};  // Of virtual time; of it, the ring's rest.
   std::string summary;
+  bool restless = false;  // Planned anew, it moves something every time.
+  // Name of the checker.
+  std::string checker() const { return violation.substr(0, violation.find(':')); }
 };
 
 SeedResult run_seed(std::uint64_t seed, const SeedOptions& options = {});

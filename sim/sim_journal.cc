@@ -27,13 +27,25 @@ Result<cib::Journal::Loaded> SimJournal::load() {
   return loaded;
 }
 
+// The life ends: a sync that runs has got somewhere.
+SimJournal::~SimJournal() {
+  if (in_sync_ > 0 && !disk_.faults.full) {
+    const std::uint64_t got = random_.below(in_sync_ + 1);
+    for (std::uint64_t i = 0; i < got; ++i) disk_.entries.push_back(waiting_[i].entry);
+  }
+  disk_.pending = 0;
+  if (!std::exchange(disk_.power_lost, false)) return;
+  for (unsigned i = 0; i < disk_.faults.lies && disk_.entries.size() > 1; ++i, ++disk_.lied)
+    disk_.entries.pop_back();
+}
+
 void SimJournal::append(cib::JournalEntry entry, std::function<void(Result<void>)> done) {
   waiting_.push_back({std::move(entry), std::move(done)});
   if (in_sync_ == 0) sync();
 }
 
 void SimJournal::sync() {
-  in_sync_ = waiting_.size();
+  in_sync_ = disk_.pending = waiting_.size();
   const auto chance = [&](double p) {
     return p > 0 && static_cast<double>(random_.below(1'000'000)) < p * 1e6;
   };
@@ -50,13 +62,17 @@ void SimJournal::synced() {
       (disk_.faults.fails > 0 && static_cast<double>(random_.below(1'000'000)) < disk_.faults.fails * 1e6);
   std::vector<Waiting> ended;
   for (; in_sync_ > 0; --in_sync_) {
-    if (!failed) disk_.entries.push_back(waiting_.front().entry);
+    // As the real journal: after a gap there is nothing that a patch could be added to.
+    gap_ = failed || (gap_ && waiting_.front().entry.document.empty());
+    waiting_.front().refused = gap_;
+    if (!gap_) disk_.entries.push_back(waiting_.front().entry);
     ended.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
+  disk_.pending = 0;
   if (!waiting_.empty()) sync();
   for (Waiting& w : ended) {
-    if (failed) {
+    if (w.refused) {
       w.done(fail(Errc::kIo, "cannot write version {} to the journal: the simulated disk failed",
                   cib::to_string(w.entry.version)));
     } else {
