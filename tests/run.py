@@ -149,7 +149,7 @@ def sim(tally):
         return
     program = ROOT / "build" / "release" / "bin" / "systole-sim"
     if program.exists():
-        plain("sim", [str(program), "--twice", "--seeds", os.environ.get("SYSTOLE_SIM_SEEDS", "200")], tally, 900)
+        plain("sim", [str(program), "--twice", "--seeds", os.environ.get("SYSTOLE_SIM_SEEDS", "120")], tally, 900)
     else:
         tally.add(0, 1, [])
         print("FAIL sim: no build/release/bin/systole-sim")
