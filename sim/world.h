@@ -169,7 +169,9 @@ class World {
   void rest();
   void wake();
   bool resting() const { return resting_; }
-  Duration rested() const { return skipped_; }  // How long in all.
+  Duration rested() const {
+    return skipped_ + (resting_ ? now_ - rested_since_ : Duration{});
+  }  // How long in all.
   Time ring_now() const { return (resting_ ? rested_since_ : now_) - skipped_; }
 
   // Shows a line where somebody listens.
