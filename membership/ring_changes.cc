@@ -47,26 +47,30 @@ Result<void> may_change(const ClusterConfig& now, const ClusterConfig& next, con
   return {};
 }
 
+Result<void> may_propose(RingChange::Kind kind, const View& view, const ClusterConfig& config) {
+  if (kind != RingChange::Kind::kKey || view.members.size() >= config.nodes.size()) return {};
+  return fail(
+      Errc::kUnavailable,
+      "only {} of {} nodes are in the ring: one that is not would be left with the old key. Start it, or "
+      "remove it from corosync.conf",
+      view.members.size(), config.nodes.size());
+}
+
 }  // namespace
 
 Result<void> RingNode::propose(RingChange::Kind kind, Bytes payload) {
-  if (kind == RingChange::Kind::kKey && judge_.view().members.size() < parts_.config.nodes.size()) {
-    return fail(
-        Errc::kUnavailable,
-        "only {} of {} nodes are in the ring: one that is not would be left with the old key. Start it, or "
-        "remove it from corosync.conf",
-        judge_.view().members.size(), parts_.config.nodes.size());
-  }
+  if (auto may = may_propose(kind, judge_.view(), parts_.config); !may) return may;
   const std::uint64_t id = (raw(self_.incarnation) << 8) + ++changes_proposed_;
   return send_internal(encode_proposal({kind, id, self_.node, std::move(payload)}));
 }
 
 void RingNode::on_proposal(NodeId sender, RingChange change) {
   change.proposer = sender;
-  if (change_) {
-    if (sender == self_.node && handler_.changed)
-      handler_.changed(change,
-                       fail(Errc::kUnavailable, "another change of the ring is under way: try again"));
+  // Again, at its place in the order: the view may be another one by now.
+  auto may = may_propose(change.kind, judge_.view(), parts_.config);
+  if (change_) may = fail(Errc::kUnavailable, "another change of the ring is under way: try again");
+  if (!may) {
+    if (sender == self_.node && handler_.changed) handler_.changed(change, may);
     return;
   }
   if (!next_key_.empty() && links_->heard_other_key()) adopt_key();  // Before it is replaced.

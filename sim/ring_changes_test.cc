@@ -130,8 +130,9 @@ TEST_F(RingChanges, OneThatIsNotReadyOrAnotherViewEndsAChangeWithNothingChanged)
   EXPECT_EQ(reload(config), "n3: the disk is full");
   EXPECT_EQ(cluster->told(1).back().problem, "n3: the disk is full");
   cluster->disk(2).full = false;
-  cluster->power_off(1);  // It will not answer.
-  EXPECT_NE(reload(config), "");
+  cluster->disk(1).hangs = true;
+  EXPECT_EQ(reload(config), "nothing was told");
+  cluster->power_off(1);
   work(Seconds(2));
   EXPECT_NE(cluster->told(0).back().problem.find("view changed"), std::string::npos);
   EXPECT_EQ(reload(config), "");
@@ -180,6 +181,20 @@ TEST_F(RingChanges, AKeyIsNotRotatedWhileANodeIsAwayAndNotIfOneCannotStoreIt) {
   ASSERT_TRUE(cluster->run_until([&] { return cluster->agreed(); }, Seconds(3)));
   EXPECT_EQ(change(RingChange::Kind::kKey, Bytes(128, 7)), "");
   EXPECT_EQ(cluster->disk(1).key, Bytes(128, 7));
+}
+
+// What it asked for waits until it has a view, which is then its own.
+TEST_F(RingChanges, WhoIsCutOffAsItAsksForAKeyDoesNotTakeItAlone) {
+  const ClusterConfig config = RingCluster::make_config(3);
+  build(config, config);
+  cluster->partition({{0}, {1, 2}});
+  ASSERT_TRUE(cluster->ring(0).propose(RingChange::Kind::kKey, Bytes(128, 9)));  // It does not know yet.
+  work(Seconds(3));
+  ASSERT_FALSE(cluster->told(0).empty());
+  EXPECT_NE(cluster->told(0).back().problem.find("1 of 3 nodes"), std::string::npos);
+  world->heal();
+  EXPECT_TRUE(cluster->run_until([&] { return cluster->agreed(); }, Seconds(8))) << cluster->describe();
+  expect_promises();
 }
 
 // Wherever a rotation is cut off, by a crash or a split of the network, in the end all are together again.

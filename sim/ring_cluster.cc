@@ -94,7 +94,7 @@ bool RingCluster::start(std::size_t i) {
 void RingCluster::prepare(std::size_t i, const membership::RingChange& change) {
   const Timers::Id timer = host(i).ports().timers->after(
       world_.random().between(Milliseconds(1), Milliseconds(20)), [this, i, change, life = nodes_[i].life] {
-        if (!running(i) || nodes_[i].life != life) return;
+        if (!running(i) || nodes_[i].life != life || disks_[i].hangs) return;
         Result<void> ready;
         if (disks_[i].full) ready = fail(Errc::kIo, "the disk is full");
         if (ready && change.kind == membership::RingChange::Kind::kKey) disks_[i].next_key = change.payload;

@@ -28,6 +28,7 @@ class RingCluster {
   struct Disk {
     Bytes key, next_key;
     bool full = false;
+    bool hangs = false;  // A change is never prepared.
   };
   Disk& disk(std::size_t i) { return disks_[i]; }
   struct Told {
