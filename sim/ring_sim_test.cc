@@ -84,6 +84,25 @@ TEST_F(RingSim, AMemberWithSomethingToSendDoesNotWaitForTheRestingToken) {
   }
 }
 
+TEST_F(RingSim, TheTokenStaysAtWhoSendsOneMessageAfterTheOther) {
+  build(3);
+  world.run_for(Seconds(1));
+  const std::uint64_t before = cluster->ring(0).status().counters.tokens;
+  constexpr std::uint64_t kMessages = 200;
+  for (std::uint64_t i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(cluster->send(0, 100, false));
+    world.run_for(Milliseconds(1));
+  }
+  EXPECT_EQ(cluster->self_delivered(0), kMessages);
+  // One rotation in five milliseconds, for the others' sake.
+  EXPECT_LT(cluster->ring(0).status().counters.tokens - before, kMessages / 4);
+
+  ASSERT_TRUE(cluster->send(0, 100, false));
+  ASSERT_TRUE(cluster->send(1, 100, false));  // It lets go at once of what somebody else wants.
+  world.run_for(Milliseconds(5));
+  EXPECT_EQ(cluster->self_delivered(1), 1U);
+}
+
 TEST_F(RingSim, AnIdleRingIsNearlySilent) {
   build(3);
   world.run_for(Seconds(1));
